@@ -1,0 +1,210 @@
+"""The way in: login, the account's Memoris, and Giver sessions that really are the Giver's."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from sync.api.remote import Access
+from sync.api.transport import Transport, name_of
+from sync.document import Document
+from sync.errors import AccessDenied, AccountRefused, BadAnswer, SyncError
+from sync.kind import Route
+
+_LOGIN = Route("POST", "/api/v2/Login", "token")
+_LOGOUT = Route("POST", "/api/v2/Logout/{token}")
+_USER = Route("GET", "/api/v2/User/{token}", "user")
+_MEMORIS = Route("GET", "/api/v2/Memori/{token}", "memori")
+_OPEN_SESSION = Route("POST", "/memori/v2/Session", "sessionID")
+_CLOSE_SESSION = Route("DELETE", "/memori/v2/Session/{session}")
+
+_FORBIDDEN = 403
+# Age checks want a birth date; it is never stored (aisuru-api.md 5).
+_BIRTH_DATE = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to log in: a ready token, or tenant, user (name or e-mail) and password."""
+
+    tenant: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A Memori as one needs it to open a Giver session; secrets live here and nowhere else."""
+
+    memori_id: str
+    engine_memori_id: str
+    name: str
+    giver_tag: str
+    giver_pin: str = field(repr=False)
+    password: str = field(repr=False)
+    needs_login_token: bool
+
+    @classmethod
+    def of(cls, document: Document) -> "Agent":
+        """Read a Memori as the Backend lists it (aisuru-api.md 4).
+
+        A co-author finds tag and PIN of the Giver in the invitation that was accepted.
+
+        Raises:
+            BadAnswer: an id is missing.
+        """
+        giver: Document = next(
+            (
+                each
+                for each in document.get("receivedInvitations") or []
+                if each.get("type") == "GIVER" and each.get("state") == "ACCEPTED"
+            ),
+            {},
+        )
+        name = str(document.get("name") or "")
+        memori_id, engine_id = document.get("memoriID"), document.get("engineMemoriID")
+        if not memori_id or not engine_id:
+            raise BadAnswer(f"Memori {name!r} came without memoriID or engineMemoriID")
+        return cls(
+            memori_id=str(memori_id),
+            engine_memori_id=str(engine_id),
+            name=name,
+            giver_tag=str(document.get("giverTag") or giver.get("tag") or ""),
+            giver_pin=str(document.get("giverPIN") or giver.get("pin") or ""),
+            password=str(document.get("secretToken") or ""),
+            needs_login_token=bool(document.get("requireLoginToken")),
+        )
+
+
+class Account:
+    """An account that is logged in.
+
+    Attributes:
+        access: the calls under its login token.
+        user_id: the remote's id of its user.
+        name: of its user.
+    """
+
+    def __init__(self, transport: Transport, credentials: Credentials) -> None:
+        self._transport = transport
+        self._credentials = credentials
+        self.access = Access(transport, "token", self._log_in)
+        self.user_id = ""
+        self.name = credentials.user
+
+    def log_in(self) -> None:
+        """Get a login token, and learn whose account this is.
+
+        Raises:
+            AccessDenied: user, password or token are not accepted; never tried twice.
+        """
+        for secret in (self._credentials.password, self._credentials.token):
+            self._transport.redactor.learn(secret)
+        self.access.open()
+        if not self.user_id:
+            self._learn_user(self.access.call(_USER, {}).get(_USER.answer))
+
+    def log_out(self) -> None:
+        """Give back a token that was got by a password; a ready one stays as it is."""
+        if not self._credentials.token:
+            with suppress(SyncError):
+                self._transport.call(_LOGOUT, self.access.credential, parting=True)
+
+    def agents(self) -> list[Agent]:
+        """The Memoris that the account owns."""
+        found = self.access.call(_MEMORIS, {}).get(_MEMORIS.answer)
+        if not isinstance(found, list):
+            raise BadAnswer(f"{name_of(_MEMORIS)}: `{_MEMORIS.answer}` is not a list")
+        return [Agent.of(each) for each in found]
+
+    @contextmanager
+    def giver(self, agent: Agent, password: str = "") -> Iterator[Access]:
+        """Open a Giver session, and close it whatever happens.
+
+        Args:
+            agent: whose.
+            password: a SECRET Memori's own password.
+
+        Raises:
+            AccessDenied: password, tag or PIN are not accepted.
+        """
+        for secret in (agent.giver_pin, agent.password, password):
+            self._transport.redactor.learn(secret)
+        access = Access(self._transport, "session", lambda: self._open_session(agent, password))
+        access.open()
+        try:
+            yield access
+        finally:
+            self._close_session(access.credential)
+
+    def _log_in(self) -> str:
+        known = self._credentials
+        if known.token:
+            if self.access.credential["token"]:
+                raise AccountRefused("the login token has ended", "get a new one", code=-103)
+            return known.token
+        name = "eMail" if "@" in known.user else "userName"
+        body = {"tenant": known.tenant, name: known.user, "password": known.password}
+        answer = self._transport.call(_LOGIN, {}, body)
+        token = answer.get(_LOGIN.answer)
+        if not isinstance(token, str) or not token:
+            raise BadAnswer(f"{name_of(_LOGIN)}: there is no `{_LOGIN.answer}`")
+        self._learn_user(answer.get("user"))
+        return token
+
+    def _learn_user(self, user: Any) -> None:
+        known = user if isinstance(user, dict) else {}
+        if not known.get("userID"):
+            raise BadAnswer("the login does not say whose account this is: there is no `userID`")
+        self.user_id = str(known["userID"])
+        self.name = str(known.get("userName") or known.get("eMail") or self.name)
+
+    def _open_session(self, agent: Agent, password: str) -> str:
+        body: dict[str, Any] = {
+            "memoriID": agent.engine_memori_id,
+            "tag": agent.giver_tag,
+            "pin": agent.giver_pin,
+            "birthDate": _BIRTH_DATE,
+        }
+        if password or agent.password:
+            body["password"] = password or agent.password
+        if agent.needs_login_token:
+            body["additionalInfo"] = {"loginToken": self.access.credential["token"]}
+        try:
+            answer = self._transport.call(_OPEN_SESSION, {}, body)
+        except AccessDenied as error:
+            error.hint = f"give Memori {agent.name!r} its own password: `password_file`"
+            raise
+        session = answer.get(_OPEN_SESSION.answer)
+        if not isinstance(session, str) or not session:
+            raise BadAnswer(f"{name_of(_OPEN_SESSION)}: there is no `{_OPEN_SESSION.answer}`")
+        self._transport.redactor.learn(session)
+        if not is_giver(answer.get("currentState"), agent.giver_tag):
+            self._close_session({"session": session})
+            raise AccessDenied(
+                f"the session of Memori {agent.name!r} is not its Giver's",
+                "tag or PIN of the Giver are not accepted: check them on the site",
+                code=_FORBIDDEN,
+            )
+        structlog.get_logger("account").info("session.opened", memori=agent.name)
+        return session
+
+    def _close_session(self, credential: Mapping[str, str]) -> None:
+        with suppress(SyncError):
+            self._transport.call(_CLOSE_SESSION, credential, parting=True)
+
+
+def is_giver(state: Any, giver_tag: str) -> bool:
+    """Does a session's `currentState` say that it is the Giver's?
+
+    A wrong tag or PIN still opens an ordinary session with `resultCode` 0 (aisuru-api.md 5).
+    """
+    return (
+        isinstance(state, dict)
+        and bool(giver_tag)
+        and state.get("currentTag") == giver_tag
+        and state.get("currentTagAuthenticated") is True
+    )

@@ -1,0 +1,107 @@
+"""What an answer of the remote means: success, or one of our errors. Pure.
+
+The body decides, whatever the HTTP status; only a body that is no envelope is judged by the
+status (aisuru-api.md 2 and 14).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sync.document import parse
+from sync.errors import (
+    AccessDenied,
+    AccountRefused,
+    BadAnswer,
+    CredentialGone,
+    NotFound,
+    Refused,
+    RemoteError,
+    Unavailable,
+)
+
+OK = 200
+NOT_MODIFIED = 304
+TOO_MANY = 429
+_NOT_FOUND = 404
+_LATER = frozenset({408, TOO_MANY, 500, 502, 503, 504})
+_ELSEWHERE = "check `backend_url` and `engine_url`"
+_SESSION_GONE = re.compile(r"session with id .* not found", re.IGNORECASE | re.DOTALL)
+
+# Backend codes of aisuru-api.md 2 that need more than their message.
+_GONE_CODES = frozenset({-101, -103, -263})
+_NOT_FOUND_CODES = frozenset({_NOT_FOUND, -51, -601, -2051})
+_FORBIDDEN_CODES = frozenset({401, 403})
+_ACCOUNT_CODES: Mapping[int, str] = {
+    -1: "check `tenant`",
+    -11: "the user must be confirmed first",
+    -12: "check `user`",
+    -13: "check `user` and the password; the account locks after a few wrong tries",
+    -14: "log in on the site and set a new password, then tell it to aisuru-sync",
+    -15: "log in on the site and enter the verification code",
+    -21: "set `tenant`",
+    -22: "set `user`",
+    -23: "set a password",
+    -31: "set `user`",
+    -38: "too many attempts: wait, then log in on the site before trying again",
+    -39: "log in on the site and accept the terms",
+    -102: "this needs an administrator's login",
+}
+
+
+def read_envelope(name: str, status: int, data: bytes) -> dict[str, Any]:
+    """Give the answer of a call that succeeded.
+
+    Args:
+        name: what the call is named in errors: its method and route template.
+        status: the HTTP status.
+        data: the body.
+
+    Returns:
+        {field: value}, `resultCode` 0 among them.
+
+    Raises:
+        Refused: `resultCode` is not 0; mostly one of its subclasses.
+        Unavailable: the remote says to come back later.
+        BadAnswer: the body is no envelope.
+    """
+    answer = _object(data)
+    code = answer.get("resultCode")
+    if isinstance(code, int) and not isinstance(code, bool):
+        if code == 0:
+            return answer
+        raise refusal(name, code, str(answer.get("resultMessage") or "refused"))
+    if status in _LATER:
+        raise Unavailable(f"{name}: HTTP {status}", "try later", carried_out=status != TOO_MANY)
+    if status == _NOT_FOUND:
+        raise NotFound(f"{name}: HTTP 404", _ELSEWHERE, code=status)
+    raise BadAnswer(f"{name}: HTTP {status} and a body that is no AIsuru answer", _ELSEWHERE)
+
+
+def is_envelope(data: bytes) -> bool:
+    """Is this an answer of the remote about a file, and not the file?"""
+    return _object(data).keys() >= {"requestID", "resultCode"}
+
+
+def refusal(name: str, code: int, message: str) -> RemoteError:
+    """The error that a `resultCode` other than 0 stands for."""
+    text = f"{name}: {message} (resultCode {code})"
+    if code in _GONE_CODES or (code == _NOT_FOUND and _SESSION_GONE.search(message)):
+        return CredentialGone(text, code=code)
+    if code in _NOT_FOUND_CODES:
+        return NotFound(text, code=code)
+    if code in _ACCOUNT_CODES:
+        return AccountRefused(text, _ACCOUNT_CODES[code], code=code)
+    if code in _FORBIDDEN_CODES:
+        return AccessDenied(text, code=code)
+    if code in _LATER:
+        return Unavailable(text, "try later", carried_out=code != TOO_MANY)
+    return Refused(text, code=code)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        answer = parse(data)
+    except BadAnswer:
+        return {}
+    return answer if isinstance(answer, dict) else {}

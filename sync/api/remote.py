@@ -1,0 +1,231 @@
+"""Objects of the remote by kind: list, get, create, update, delete, upload, download.
+
+An `Access` makes the calls of one source under its credential, the account's login token or a
+Giver session, and gets a new one when it has ended (design 6.4). Documents come out with session
+IDs replaced by marks and without anything that must not be kept.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sync.api.transport import Body, Transport, name_of
+from sync.document import Document, scrub
+from sync.errors import AccessDenied, BadAnswer, CredentialGone, NotFound, Refused
+from sync.kind import Kind, Route
+from sync.link import FileRef
+
+T = TypeVar("T")
+
+_IS_VALID = Route("GET", "/memori/v2/Session/{session}/IsValid", "isValid")
+_DOWNLOAD = Route("GET", "/api/v2/Asset/{file}/{session}")
+_RENEWALS = 20
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a listing.
+
+    Attributes:
+        documents: the objects, in the remote's order.
+        count: how many the whole listing has, or None where the remote does not count.
+    """
+
+    documents: list[Document]
+    count: int | None
+
+
+class Access:
+    """The calls of one source under its credential.
+
+    Args:
+        transport: makes them.
+        parameter: what the credential is called in path templates: `session` or `token`.
+        open_credential: gets a credential; asked again when one has ended.
+    """
+
+    def __init__(
+        self, transport: Transport, parameter: str, open_credential: Callable[[], str]
+    ) -> None:
+        self.transport = transport
+        self._parameter = parameter
+        self._open = open_credential
+        self._credential = ""
+        self._renewals = 0
+        self._lock = threading.Lock()
+
+    @property
+    def credential(self) -> Mapping[str, str]:
+        """The credential as a path parameter."""
+        return {self._parameter: self._credential}
+
+    def open(self) -> None:
+        """Get the first credential."""
+        self._credential = self._open()
+        self.transport.redactor.learn(self._credential)
+
+    def call(
+        self, route: Route, path: Mapping[str, Any], body: Any = None, **options: Any
+    ) -> dict[str, Any]:
+        """Make a call, once more under a new credential if the old one has ended.
+
+        Raises:
+            as `Transport.call`.
+        """
+        return self._under_credential(
+            lambda credential: self.transport.call(route, {**path, **credential}, body, **options)
+        )
+
+    def page(self, kind: Kind, start: int, how_many: int, parent: Document | None = None) -> Page:
+        """One page of a kind's listing; a kind that is not paged comes whole.
+
+        Args:
+            kind: what to list.
+            start: index of the first object.
+            how_many: the most objects to ask for; the remote may give fewer.
+            parent: the object whose children are listed, for kinds that have a parent.
+
+        Raises:
+            BadAnswer: the answer holds no list, or no count where one is due.
+        """
+        answer = self.call(kind.list, {**(parent or {}), "from": start, "howMany": how_many})
+        found = answer.get(kind.list.answer)
+        count = answer.get(kind.list.count)
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise BadAnswer(f"{name_of(kind.list)}: `{kind.list.answer}` is not a list of objects")
+        if kind.list.paged and (not isinstance(count, int) or isinstance(count, bool)):
+            raise BadAnswer(f"{name_of(kind.list)}: there is no `{kind.list.count}`")
+        return Page([accept(kind, each) for each in found], count if kind.list.paged else None)
+
+    def get(self, kind: Kind, document: Document) -> Document:
+        """One object as it is now.
+
+        Args:
+            kind: a kind that has a `get`.
+            document: the object as last seen: its fields address it.
+
+        Raises:
+            NotFound: it is not there.
+        """
+        route = _route(kind.get, kind)
+        found = self.call(route, _address(kind, document)).get(route.answer)
+        if not isinstance(found, dict):
+            raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
+        return accept(kind, found)
+
+    def create(self, kind: Kind, document: Document) -> str:
+        """Add an object; the remote chooses its key (aisuru-api.md 7).
+
+        Args:
+            kind: a kind that can be created.
+            document: its writable fields are sent; others may address the parent.
+
+        Returns:
+            The new object's key.
+        """
+        route = _route(kind.create, kind)
+        body = kind.body(document, create=True)
+        created = self.call(route, _address(kind, document), body).get(route.answer)
+        return kind.key_of(created if isinstance(created, dict) else {kind.key: created})
+
+    def update(self, kind: Kind, document: Document) -> None:
+        """Send the writable fields that `document` holds beside those that address the object."""
+        route = _route(kind.update, kind)
+        self.call(route, _address(kind, document), kind.body(document, create=False))
+
+    def delete(self, kind: Kind, document: Document) -> None:
+        """Remove an object; one that is gone already is as good (design 6.5)."""
+        route = _route(kind.delete, kind)
+        try:
+            self.call(route, _address(kind, document))
+        except NotFound:
+            return
+
+    def upload(
+        self, kind: Kind, document: Document, file_name: str, mime_type: str, data: bytes
+    ) -> Document:
+        """Upload a file as a new asset (aisuru-api.md 9.1).
+
+        Args:
+            kind: the asset kind.
+            document: `memoriID` and `engineMemoryID` say where it belongs.
+            file_name: with the right extension, which the remote insists on.
+            mime_type: of the part.
+            data: the bytes.
+
+        Returns:
+            The new asset's document.
+        """
+        route = _route(kind.create, kind)
+        part = {"file": (file_name, data, mime_type)}
+        created = self.call(route, document, files=part).get(route.answer)
+        if not isinstance(created, dict):
+            raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
+        return accept(kind, created)
+
+    def download(self, ref: FileRef, etag: str, read: Callable[[Body | None], T]) -> T:
+        """Read a file, from its start as often as need be (aisuru-api.md 9.2).
+
+        Args:
+            ref: an asset, which the Backend gives by name under a session, or a URL on a
+                configured origin, which is never told a credential.
+            etag: the version already at hand, or "".
+            read: takes the file, or None if it is still that version.
+
+        Returns:
+            What `read` returned.
+
+        Raises:
+            as `Transport.stream`.
+        """
+        route = Route("GET", ref.url) if ref.url else _DOWNLOAD
+
+        def attempt(credential: Mapping[str, str]) -> T:
+            path = {"file": ref.asset_file, **credential}
+            with self.transport.stream(route, path, etag) as body:
+                return read(body)
+
+        return self.transport.repeat(lambda: self._under_credential(attempt))
+
+    def _under_credential(self, attempt: Callable[[Mapping[str, str]], T]) -> T:
+        credential = self.credential
+        try:
+            return attempt(credential)
+        except CredentialGone:
+            pass
+        except Refused as error:
+            if isinstance(error, AccessDenied) or self._is_alive(credential):
+                raise
+        self._renew(credential)
+        return attempt(self.credential)
+
+    def _is_alive(self, credential: Mapping[str, str]) -> bool:
+        """Tell a refused call from a dead session: both may answer 404 or 400 (aisuru-api.md 2)."""
+        if "session" not in credential:
+            return True
+        return bool(self.transport.call(_IS_VALID, credential).get(_IS_VALID.answer))
+
+    def _renew(self, gone: Mapping[str, str]) -> None:
+        with self._lock:
+            if self.credential != gone:
+                return
+            self._renewals += 1
+            if self._renewals > _RENEWALS:
+                raise BadAnswer(f"the {self._parameter} ended {_RENEWALS} times in one run")
+            self.open()
+
+
+def accept(kind: Kind, document: Document) -> Document:
+    """A document as it may go on: session IDs marked, nothing in it that must not be kept."""
+    return kind.accept(scrub(document))
+
+
+def _route(route: Route | None, kind: Kind) -> Route:
+    if route is None:
+        raise ValueError(f"{kind.name} has no such call")
+    return route
+
+
+def _address(kind: Kind, document: Document) -> Document:
+    return {**document, **kind.address(document)}

@@ -1,0 +1,301 @@
+"""HTTP to the remote: one guarded connection pool, timeouts, retry, redaction.
+
+The only user of requests and tenacity. Calls are known by their route template, never by their
+URL, because session IDs and tokens stand in the path (aisuru-api.md 1).
+"""
+
+import http.cookiejar
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import requests
+import structlog
+import tenacity
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from sync.api.envelope import NOT_MODIFIED, OK, is_envelope, read_envelope
+from sync.document import canonical
+from sync.errors import BadAnswer, Interrupted, RemoteError, Unavailable
+from sync.kind import Route
+from sync.link import origin_of
+from sync.redact import Redactor
+
+CONNECT_S = 10.0
+READ_S = 60.0
+CHUNK_BYTES = 256 * 1024
+_ENVELOPE_BYTES = 64 * 1024
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Body:
+    """A file on its way: what the remote says of it, and its bytes.
+
+    Attributes:
+        mime_type: of the Content-Type header, without parameters.
+        etag: the ETag header, or "".
+        chunks: the bytes; raises `Unavailable` if they end before the announced length.
+    """
+
+    mime_type: str
+    etag: str
+    chunks: Iterable[bytes]
+
+
+class Transport:
+    """Calls of both services.
+
+    Args:
+        engine_url: any URL of the Engine; its origin counts (aisuru-api.md 1).
+        backend_url: the same for the Backend.
+        redactor: takes secrets out of the remote's own messages.
+        stop: when set, waiting ends and every further call raises `Interrupted`.
+        retry_s: how long one call may be repeated.
+        concurrency: how many calls go out side by side.
+    """
+
+    def __init__(
+        self,
+        engine_url: str,
+        backend_url: str,
+        *,
+        redactor: Redactor,
+        stop: threading.Event,
+        retry_s: float = 60.0,
+        concurrency: int = 4,
+    ) -> None:
+        self.redactor = redactor
+        self._engine = origin_of(engine_url)
+        self._backend = origin_of(backend_url)
+        self._stop = stop
+        self._retry_s = retry_s
+        self._http = _pool((self._engine, self._backend), concurrency)
+        self._log = structlog.get_logger("transport")
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._http.close()
+
+    def call(
+        self,
+        route: Route,
+        path: Mapping[str, Any],
+        body: Any = None,
+        *,
+        parting: bool = False,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Make one call that answers JSON, repeating it where that is safe (design 6.5).
+
+        Args:
+            route: the endpoint.
+            path: a value for each parameter of the route's template.
+            body: sent as JSON if not None.
+            parting: a call of farewell (closing a session): one attempt, even after `stop`.
+            options: for requests; `files` sends multipart/form-data.
+
+        Returns:
+            The envelope of a success: {field: value} with `resultCode` 0.
+
+        Raises:
+            Refused: the remote said no; mostly one of its subclasses.
+            BadAnswer: the answer is no envelope.
+            Unavailable: no answer that helps within `retry_s`.
+            Interrupted: `stop` is set.
+        """
+        if "files" not in options:
+            options["headers"] = {"Content-Type": "application/json"}
+            options["data"] = None if body is None else canonical(body).encode()
+
+        def attempt() -> dict[str, Any]:
+            with self._request(route, path, **options) as response:
+                return self._read(route, response, response.content)
+
+        return attempt() if parting else self.repeat(attempt, safe=route.method != "POST")
+
+    @contextmanager
+    def stream(
+        self, route: Route, path: Mapping[str, Any], etag: str = ""
+    ) -> Iterator[Body | None]:
+        """Open one file for reading; one attempt, since what was read is the caller's.
+
+        Args:
+            route: its template may be a whole URL on a configured origin.
+            path: a value for each parameter of the route's template.
+            etag: the version already at hand.
+
+        Yields:
+            The file, or None if it is still the version at hand.
+
+        Raises:
+            NotFound, Refused, Unavailable, BadAnswer: as for `call`.
+        """
+        # A file is hashed as it is: no encoding on the way.
+        headers = {"Accept-Encoding": "identity"} | ({"If-None-Match": etag} if etag else {})
+        with self._request(route, path, headers=headers, stream=True) as response:
+            if response.status_code == NOT_MODIFIED:
+                yield None
+                return
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            chunks: Iterable[bytes] = response.iter_content(CHUNK_BYTES)
+            if response.status_code != OK or kind == "application/json":
+                chunks = self._judge(route, response, chunks)
+            yield Body(kind, response.headers.get("ETag", ""), chunks)
+
+    def repeat(self, attempt: Callable[[], T], *, safe: bool = True) -> T:
+        """Run `attempt` again, with growing pauses, while the remote is unavailable.
+
+        Args:
+            attempt: what to do.
+            safe: False repeats only what surely was not carried out.
+
+        Raises:
+            Interrupted: `stop` is set, before or meanwhile.
+        """
+        self.check_running()
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: _may_repeat(error, safe=safe)),
+            wait=_pause,
+            stop=tenacity.stop_before_delay(self._retry_s)
+            | tenacity.stop_when_event_set(self._stop),
+            sleep=tenacity.sleep_using_event(self._stop),
+            before_sleep=self._tell,
+            reraise=True,
+        )
+        try:
+            return again(attempt)
+        except Unavailable:
+            self.check_running()
+            raise
+
+    def check_running(self) -> None:
+        """Raise `Interrupted` if a stop was asked for."""
+        if self._stop.is_set():
+            raise Interrupted("stopped as asked")
+
+    @contextmanager
+    def _request(
+        self, route: Route, path: Mapping[str, Any], **options: Any
+    ) -> Iterator[requests.Response]:
+        name, url = name_of(route), self._url(route, path)
+        try:
+            with self._http.request(
+                route.method, url, allow_redirects=False, timeout=(CONNECT_S, READ_S), **options
+            ) as response:
+                self._log.debug("call.answered", route=name, status=response.status_code)
+                if response.is_redirect:
+                    raise BadAnswer(f"{name}: redirected", "check `backend_url` and `engine_url`")
+                yield response
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Their own messages hold the URL.
+            raise _lost(name, error) from None
+
+    def _url(self, route: Route, path: Mapping[str, Any]) -> str:
+        if "://" in route.template:
+            return route.template
+        of_engine = route.template.startswith("/memori/")
+        return (self._engine if of_engine else self._backend) + fill(route.template, path)
+
+    def _read(self, route: Route, response: requests.Response, data: bytes) -> dict[str, Any]:
+        try:
+            return read_envelope(name_of(route), response.status_code, data)
+        except RemoteError as error:
+            error.args = (self.redactor(str(error)),)
+            if isinstance(error, Unavailable):
+                with suppress(ValueError):
+                    error.retry_after_s = float(response.headers.get("Retry-After", ""))
+            raise
+
+    def _judge(
+        self, route: Route, response: requests.Response, chunks: Iterable[bytes]
+    ) -> Iterable[bytes]:
+        """Tell a file from an answer about the file, which is short."""
+        start: list[bytes] = []
+        rest = iter(chunks)
+        for chunk in rest:
+            start.append(chunk)
+            if sum(map(len, start)) > _ENVELOPE_BYTES:
+                break
+        data = b"".join(start)
+        if response.status_code != OK or is_envelope(data):
+            self._read(route, response, data)
+            raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
+        return (each for part in ((data,), rest) for each in part)
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self._log.info("call.repeated", why=str(error), attempt=state.attempt_number)
+
+
+def name_of(route: Route) -> str:
+    """How a call is named in logs and errors: method and template, or just the host of a URL."""
+    parts = urlsplit(route.template)
+    return f"{route.method} {parts.netloc or route.template}"
+
+
+def fill(template: str, path: Mapping[str, Any]) -> str:
+    """A template with its parameters in place; the last ones may be left out.
+
+    Raises:
+        BadAnswer: a value is missing, or cannot stand in a path.
+    """
+    segments: list[str] = []
+    left_out = ""
+    for segment in template.split("/"):
+        value = path.get(segment[1:-1]) if segment.startswith("{") else segment
+        if segment and (value is None or value == ""):
+            left_out = segment
+        elif left_out or value in (".", ".."):
+            raise BadAnswer(f"{template} cannot be called with {left_out or value!r}")
+        else:
+            segments.append(quote(str(value), safe="", errors="surrogatepass"))
+    return "/".join(segments)
+
+
+def _lost(name: str, error: Exception) -> RemoteError:
+    """Our error for a call without an answer; told by type, since the texts hold the URL."""
+    hint = "check the network, `backend_url` and `engine_url`"
+    if isinstance(error, requests.exceptions.SSLError):
+        return BadAnswer(f"{name}: the TLS certificate is not accepted", hint)
+    if isinstance(error, requests.ReadTimeout):
+        return Unavailable(f"{name}: no answer within {READ_S:.0f} s", hint)
+    if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
+        return Unavailable(f"{name}: cannot connect", hint, carried_out=False)
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return Unavailable(f"{name}: the connection broke", hint)
+    return BadAnswer(f"{name}: {type(error).__name__}", hint)
+
+
+def _may_repeat(error: BaseException, *, safe: bool) -> bool:
+    return isinstance(error, Unavailable) and (safe or not error.carried_out)
+
+
+_growing = tenacity.wait_exponential_jitter(multiplier=0.5, max=10.0)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, Unavailable) else None
+    return max(_growing(state), asked or 0.0)
+
+
+def _pool(origins: Iterable[str], concurrency: int) -> requests.Session:
+    """A session that threads may share: no cookies, the environment asked once."""
+    http_session = requests.Session()
+    http_session.trust_env = False
+    http_session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    http_session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+    for origin in origins:
+        http_session.proxies.update(get_environ_proxies(origin))
+    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=concurrency)
+    http_session.mount("https://", adapter)
+    http_session.mount("http://", adapter)
+    return http_session

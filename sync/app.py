@@ -1,0 +1,140 @@
+"""Assembly: the one place that builds hands from a configuration, and takes the lock."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sync import config as settings
+from sync.api.account import Account, Credentials
+from sync.api.transport import Transport
+from sync.backup import Choice, Wishes
+from sync.config import Config
+from sync.errors import UsageError
+from sync.files import FileStore
+from sync.kinds import KINDS
+from sync.link import origin_of
+from sync.mirror.lock import hold
+from sync.mirror.mirror import Mirror
+from sync.redact import Redactor
+
+
+class App:
+    """What a process works with.
+
+    Args:
+        config: the settings.
+        stop: ends waiting and further calls when set.
+        redactor: learns every secret that comes by.
+    """
+
+    def __init__(self, config: Config, stop: threading.Event, redactor: Redactor) -> None:
+        self.config = config
+        self.kinds = KINDS
+        self.store = FileStore(Path(config.storage.files))
+        self._stop = stop
+        self._redactor = redactor
+
+    @contextmanager
+    def reading(self) -> Iterator[Mirror]:
+        """The mirror for readers: it must be there, and of this version.
+
+        Raises:
+            NoMirror: it is not.
+        """
+        with self._mirror() as mirror:
+            mirror.check_version()
+            yield mirror
+
+    @contextmanager
+    def writing(self, job: str) -> Iterator[Mirror]:
+        """The mirror for the one writer, made or migrated if need be.
+
+        Args:
+            job: what others are told who find it locked.
+
+        Raises:
+            Locked: another process writes.
+            NoMirror: the mirror was made by a newer version.
+        """
+        with self._mirror() as mirror, hold(mirror.engine, job):
+            mirror.migrate()
+            mirror.interrupt_running()
+            self.store.prepare()
+            yield mirror
+
+    @contextmanager
+    def account(self) -> Iterator[Account]:
+        """The account, logged in.
+
+        Raises:
+            UsageError: there are no credentials.
+            AccountRefused: they are not accepted.
+        """
+        account, backup = self.config.account, self.config.backup
+        transport = Transport(
+            account.engine_url,
+            account.backend_url,
+            redactor=self._redactor,
+            stop=self._stop,
+            retry_s=backup.retry_s,
+            concurrency=backup.concurrency,
+        )
+        logged_in = Account(transport, self._credentials())
+        try:
+            logged_in.log_in()
+            yield logged_in
+        finally:
+            logged_in.log_out()
+            transport.close()
+
+    def wishes(self, memoris: tuple[str, ...], kinds: tuple[str, ...], reason: str) -> Wishes:
+        """What a backup is asked for: the command line over the configuration.
+
+        Args:
+            memoris: names or ids; none means those of the configuration.
+            kinds: names; none means all.
+            reason: why the run is made.
+        """
+        known = {
+            given: settings.memori_password(self.config, each)
+            for each in self.config.memori
+            for given in (each.name, each.id)
+            if given
+        }
+        chosen = memoris or tuple(known)
+        backup = self.config.backup
+        return Wishes(
+            memoris=[Choice(each, known.get(each, "")) for each in chosen],
+            kinds=frozenset(kinds),
+            page_size=backup.page_size,
+            concurrency=backup.concurrency,
+            origins=self._origins(),
+            reason=reason,
+        )
+
+    def _origins(self) -> frozenset[str]:
+        account = self.config.account
+        urls = (account.backend_url, account.engine_url, *account.asset_urls)
+        return frozenset(map(origin_of, urls))
+
+    def _credentials(self) -> Credentials:
+        token = settings.token(self.config, os.environ)
+        password = "" if token else settings.password(self.config, os.environ)
+        account = self.config.account
+        if not token and not (account.user and password):
+            missing = "password" if account.user else "user"
+            raise UsageError(
+                f"there is no {missing} to log in with",
+                "set `user` in [account], and $AISURU_SYNC_PASSWORD or `password_file`",
+            )
+        return Credentials(account.tenant, account.user, password, token)
+
+    @contextmanager
+    def _mirror(self) -> Iterator[Mirror]:
+        mirror = Mirror(self.config.storage.database, self.kinds)
+        try:
+            yield mirror
+        finally:
+            mirror.close()

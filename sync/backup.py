@@ -1,0 +1,159 @@
+"""Backup: one run mirrors the account and its Memoris, source by source (design 6)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sync.api.account import Account, Agent
+from sync.errors import AccountRefused, RemoteError, UsageError, worst
+from sync.files import FileStore
+from sync.kind import Kind
+from sync.mirror.mirror import Mirror, Snapshot
+from sync.snapshot import OpenSnapshot, Run, Watch
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A Memori by name or Backend id, with its own password if it is SECRET."""
+
+    name_or_id: str
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a run is asked for.
+
+    Attributes:
+        memoris: which agents; none means all that the account owns.
+        kinds: which kinds; none means all.
+        page_size: objects per page.
+        concurrency: calls side by side.
+        origins: where files may be fetched from besides the Backend.
+        reason: `manual`, `schedule` or `before_restore`.
+    """
+
+    memoris: Sequence[Choice] = ()
+    kinds: frozenset[str] = frozenset()
+    page_size: int = 100
+    concurrency: int = 4
+    origins: frozenset[str] = frozenset()
+    reason: str = "manual"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run went; `exit_code` is what a command ends with that did nothing else."""
+
+    run_id: int
+    snapshots: list[Snapshot]
+    exit_code: int
+
+
+def backup(
+    account: Account,
+    mirror: Mirror,
+    store: FileStore,
+    kinds: Mapping[str, Kind],
+    wishes: Wishes,
+    watch: Watch,
+) -> RunResult:
+    """Mirror the account and the chosen Memoris.
+
+    Args:
+        account: logged in.
+        mirror: migrated, and locked against other writers.
+        store: prepared.
+        kinds: the registry.
+        wishes: what to back up.
+        watch: told of progress.
+
+    Raises:
+        UsageError: a wished Memori or kind does not exist, or the mirror is another account's.
+        AccountRefused, StorageError, Interrupted: what was seen until then is committed.
+        RemoteError: the account's Memoris cannot be listed at all.
+    """
+    chosen = choose_kinds(wishes.kinds, kinds)
+    agents = choose_agents(wishes.memoris, account.agents())
+    source = mirror.account(account.user_id, account.name)
+    run = Run(
+        run_id=mirror.next_run_id(),
+        mirror=mirror,
+        store=store,
+        kinds=chosen,
+        is_whole=len(chosen) == len(kinds),
+        page_size=wishes.page_size,
+        concurrency=wishes.concurrency,
+        origins=wishes.origins,
+        reason=wishes.reason,
+        watch=watch,
+    )
+    with OpenSnapshot(run, source) as of_account:
+        of_account.list_kinds(account.access)
+        for agent, password in agents:
+            _back_up_agent(run, account, of_account, agent, password)
+        of_account.fetch_files(account.access)
+    mirror.mark_gone()
+    return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(run.exit_codes))
+
+
+def _back_up_agent(
+    run: Run, account: Account, of_account: OpenSnapshot, agent: Agent, password: str
+) -> None:
+    """Mirror one Memori under one Giver session; what fails here fails alone."""
+    source = run.mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
+    with OpenSnapshot(run, source) as of_memori:
+        try:
+            with account.giver(agent, password) as access:
+                of_memori.list_kinds(access)
+                of_memori.fetch_files(access)
+                # The account's files of this Memori need its session, too.
+                of_account.fetch_files(access, agent.memori_id)
+        except AccountRefused:
+            raise
+        except RemoteError as error:
+            of_memori.fail(error)
+
+
+def choose_kinds(names: frozenset[str], kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
+    """The kinds of a run: those named with their parents, or all.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    unknown = names - kinds.keys()
+    if unknown:
+        raise UsageError(
+            f"there is no kind {', '.join(sorted(unknown))}", f"kinds: {', '.join(kinds)}"
+        )
+    parents = {parent.kind for name in names if (parent := kinds[name].parent)}
+    wanted = names | parents if names else kinds.keys()
+    # A parent's documents cannot be read without cutting their children out.
+    whole = {n for n, kind in kinds.items() if kind.parent and kind.parent.kind in wanted}
+    return {name: kind for name, kind in kinds.items() if name in wanted | whole}
+
+
+def choose_agents(choices: Sequence[Choice], owned: Sequence[Agent]) -> list[tuple[Agent, str]]:
+    """The Memoris of a run, each with its own password: those chosen, or all.
+
+    Raises:
+        UsageError: a choice fits none or several.
+    """
+    if not choices:
+        return [(agent, "") for agent in owned]
+    return [(choose_agent(choice.name_or_id, owned), choice.password) for choice in choices]
+
+
+def choose_agent(name_or_id: str, owned: Sequence[Agent]) -> Agent:
+    """The one Memori with this name or Backend id.
+
+    Raises:
+        UsageError: it fits none or several.
+    """
+    found = [each for each in owned if name_or_id in (each.memori_id, each.name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(each.memori_id for each in found)
+        raise UsageError(f"several Memoris are named {name_or_id!r}", f"use an id: {ids}")
+    names = ", ".join(repr(each.name) for each in owned) or "none"
+    raise UsageError(f"the account owns no Memori {name_or_id!r}", f"it owns: {names}")

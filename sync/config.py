@@ -1,0 +1,254 @@
+"""Settings: a TOML file, overridden key by key from the environment, checked all at once.
+
+`AISURU_SYNC_STORAGE__DATABASE` stands for `database` in `[storage]`, `AISURU_SYNC_MEMORI__0__NAME`
+for `name` of the first `[[memori]]`. Secrets come from the environment, from a file that the
+configuration names, or from systemd's credentials; they are never part of the configuration.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from sync.errors import UsageError
+from sync.link import origin_of
+
+NAME = "aisuru-sync"
+FILE_NAME = f"{NAME}.toml"
+_PREFIX = "AISURU_SYNC_"
+# Names with the prefix that are no settings.
+_OTHER = frozenset({"CONFIG", "PASSWORD", "TOKEN", "TEST_POSTGRES"})
+
+
+class AccountConfig(msgspec.Struct, frozen=True):
+    """`[account]`: which remote, and who logs in."""
+
+    backend_url: str = "https://backend.memori.ai"
+    engine_url: str = "https://engine.memori.ai"
+    asset_urls: tuple[str, ...] = ("https://assets.memori.ai",)
+    tenant: str = "www.aisuru.com"
+    user: str = ""
+    password_file: str = ""
+    token_file: str = ""
+
+
+class MemoriConfig(msgspec.Struct, frozen=True):
+    """`[[memori]]`: an agent to back up; none given means all that the account owns."""
+
+    name: str = ""
+    id: str = ""
+    password_file: str = ""
+
+
+class StorageConfig(msgspec.Struct, frozen=True):
+    """`[storage]`: where the mirror is."""
+
+    database: str = ""
+    files: str = ""
+
+
+class BackupConfig(msgspec.Struct, frozen=True):
+    """`[backup]`: how hard to ask."""
+
+    page_size: int = 100
+    concurrency: int = 4
+    retry_s: float = 60.0
+
+
+class Config(msgspec.Struct, frozen=True):
+    """All settings.
+
+    Attributes:
+        path: the file they came from, None if all came from the environment.
+    """
+
+    account: AccountConfig = AccountConfig()
+    memori: tuple[MemoriConfig, ...] = ()
+    storage: StorageConfig = StorageConfig()
+    backup: BackupConfig = BackupConfig()
+    path: Path | None = None
+
+
+_TABLES: Mapping[str, type[msgspec.Struct]] = {
+    "account": AccountConfig,
+    "storage": StorageConfig,
+    "backup": BackupConfig,
+}
+_LIMITS = {"page_size": (1, 1000), "concurrency": (1, 32), "retry_s": (0, 3600)}
+
+
+def find(path: str | None, environ: Mapping[str, str]) -> Path | None:
+    """The configuration file to use: the one named, else the first that exists.
+
+    Raises:
+        UsageError: the one named does not exist.
+    """
+    named = path or environ.get(f"{_PREFIX}CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise UsageError(f"there is no configuration {named}", f"write one: {NAME} config init")
+        return Path(named)
+    places = (
+        Path(FILE_NAME),
+        platformdirs.user_config_path(NAME) / "config.toml",
+        Path("/etc") / NAME / "config.toml",
+    )
+    return next((place for place in places if place.is_file()), None)
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the settings.
+
+    Raises:
+        UsageError: something in them is wrong; the message tells everything that is.
+    """
+    settings = _merge(_read(path) if path else {}, _from_environment(environ))
+    if path is None and not settings:
+        raise UsageError("there is no configuration", f"write one: {NAME} config init")
+    config, problems = _checked(settings)
+    if problems:
+        where = path or "the environment"
+        raise UsageError(f"{where}:\n  " + "\n  ".join(problems), "see the comments of the sample")
+    return _located(msgspec.structs.replace(config, path=path), environ)
+
+
+def password(config: Config, environ: Mapping[str, str]) -> str:
+    """The account's password, "" if none is given."""
+    return _secret(config, "PASSWORD", config.account.password_file, environ)
+
+
+def token(config: Config, environ: Mapping[str, str]) -> str:
+    """A ready login token, "" if none is given."""
+    return _secret(config, "TOKEN", config.account.token_file, environ)
+
+
+def memori_password(config: Config, memori: MemoriConfig) -> str:
+    """A SECRET Memori's own password, "" if none is given."""
+    return _read_secret(_beside(config.path, memori.password_file)) if memori.password_file else ""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for name in sorted(environ):
+        key = name.removeprefix(_PREFIX)
+        if key == name or key in _OTHER:
+            continue
+        *way, last = key.lower().split("__")
+        at = settings
+        for step in way:
+            at = at.setdefault(step, {})
+        at[last] = environ[name]
+    return settings
+
+
+def _merge(settings: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(settings)
+    for name, value in over.items():
+        below = merged.get(name)
+        if isinstance(value, dict) and isinstance(below, list):
+            merged[name] = [_merge(each, value.get(str(n), {})) for n, each in enumerate(below)]
+        elif isinstance(value, dict):
+            merged[name] = _merge(below if isinstance(below, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _checked(settings: dict[str, Any]) -> tuple[Config, list[str]]:
+    """The settings in their types, and everything that is wrong with them."""
+    problems = [f"unknown: [{name}]" for name in settings if name not in (*_TABLES, "memori")]
+    tables = {}
+    for name, struct in _TABLES.items():
+        tables[name], wrong = _table(f"[{name}]", struct, settings.get(name, {}))
+        problems += wrong
+    memoris = []
+    given = settings.get("memori", [])
+    # From the environment alone, the list comes as {"0": …}.
+    for each in given.values() if isinstance(given, dict) else given:
+        memori, wrong = _table("[[memori]]", MemoriConfig, each)
+        if not wrong and bool(memori.name) == bool(memori.id):
+            wrong = ["[[memori]] needs either `name` or `id`"]
+        memoris.append(memori)
+        problems += wrong
+    config = Config(memori=tuple(memoris), **tables)
+    return config, problems + list(_judge(config))
+
+
+def _table(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, list[str]]:
+    if not isinstance(given, dict):
+        return struct(), [f"{where} is not a table"]
+    types = {each.name: each.type for each in msgspec.structs.fields(struct)}
+    values, problems = {}, []
+    for name, value in given.items():
+        if name not in types:
+            problems.append(f"unknown: {name} in {where}")
+            continue
+        if name == "asset_urls" and isinstance(value, str):
+            value = value.split(",")  # noqa: PLW2901
+        try:
+            values[name] = msgspec.convert(value, types[name], strict=not isinstance(value, str))
+        except msgspec.ValidationError as error:
+            problems.append(f"{name} in {where}: {error}")
+    return struct(**values), problems
+
+
+def _judge(config: Config) -> Iterator[str]:
+    account = config.account
+    urls = {"backend_url": account.backend_url, "engine_url": account.engine_url}
+    urls |= {f"asset_urls ({url})": url for url in account.asset_urls}
+    for name, url in urls.items():
+        try:
+            origin_of(url)
+        except UsageError as error:
+            yield f"{name} in [account]: {error}; {error.hint}"
+    for name, (least, most) in _LIMITS.items():
+        if not least <= getattr(config.backup, name) <= most:
+            yield f"{name} in [backup] must be from {least} to {most}"
+
+
+def _located(config: Config, environ: Mapping[str, str]) -> Config:
+    """The settings with the places of the mirror filled in and made absolute."""
+    state = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    home = Path(state) if state else platformdirs.user_data_path(NAME)
+    database = config.storage.database or f"sqlite:///{home / 'mirror.db'}"
+    scheme, _, place = database.partition(":///")
+    if scheme.startswith("sqlite") and place:
+        database = f"{scheme}:///{_beside(config.path, place)}"
+    files = _beside(config.path, config.storage.files) if config.storage.files else home / "files"
+    return msgspec.structs.replace(config, storage=StorageConfig(database, str(files)))
+
+
+def _beside(path: Path | None, place: str) -> Path:
+    """A path of the configuration: relative ones are meant from where the file is."""
+    return (path.parent if path else Path()).absolute() / Path(place).expanduser()
+
+
+def _secret(config: Config, name: str, file: str, environ: Mapping[str, str]) -> str:
+    if given := environ.get(f"{_PREFIX}{name}"):
+        return given
+    if file:
+        return _read_secret(_beside(config.path, file))
+    credential = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / f"aisuru-{name.lower()}"
+    if "CREDENTIALS_DIRECTORY" in environ and credential.is_file():
+        return _read_secret(credential)
+    return ""
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise UsageError(f"cannot read the secret in {path}: {reason}") from None

@@ -1,0 +1,123 @@
+"""Documents: the remote's JSON objects as we read, compare and keep them.
+
+A document is the same on both databases because it is kept as canonical JSON *text*: keys
+sorted, no spaces, characters that PostgreSQL refuses (NUL, lone surrogates) as escapes. Session
+IDs are credentials and are replaced by a mark before anything else sees the document.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import msgspec
+
+from sync.errors import BadAnswer
+
+Document = dict[str, Any]
+"""One JSON object as the remote shows it: {field: value}."""
+
+SESSION_FIELDS = frozenset(
+    {"creationSessionID", "lastChangeSessionID", "creationName", "lastChangeName"}
+)
+"""Audit fields that hold session IDs, in either naming (aisuru-api.md 2)."""
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_DECODER = msgspec.json.Decoder()
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MARK = re.compile(r"~[0-9a-f]{16}")
+# A session ID follows an asset's file name, or stands in the query of a legacy URL
+# (aisuru-api.md 8.4, 9.3 and 9.4); both occur inside longer texts.
+_SESSION_IN_TEXT = re.compile(
+    r"""(/api/v\d+/asset/[^/\s"'<>?\#\\]+/|[?&]memori-ai-session-id=)([^/\s"'<>?\#&\\]+)""",
+    re.IGNORECASE,
+)
+
+
+def parse(data: bytes) -> Any:
+    """Read JSON from the remote.
+
+    Lone surrogates and integers of any size come through unchanged.
+
+    Raises:
+        BadAnswer: the bytes are not JSON, or hold NaN or a number beyond all bounds.
+    """
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(data, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
+        raise BadAnswer("the answer is not JSON") from None
+
+
+def canonical(value: Any) -> str:
+    """Write a JSON value so that equal values give equal text, storable on any database."""
+    try:
+        return _ENCODER.encode(value).decode()
+    except (UnicodeEncodeError, OverflowError):
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def storable(text: str) -> str:
+    """Replace the characters that PostgreSQL refuses in a text column by U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text) if _UNSTORABLE.search(text) else text
+
+
+def scrub(document: Document) -> Document:
+    """Replace every session ID in a document by its mark (design 5)."""
+    return {
+        field: session_mark(value)
+        if field in SESSION_FIELDS and isinstance(value, str) and value
+        else _scrub_value(value)
+        for field, value in document.items()
+    }
+
+
+@lru_cache(maxsize=4096)
+def session_mark(session_id: str) -> str:
+    """`~` and 16 hex digits of the SHA-256: tells sessions apart, opens none."""
+    if _MARK.fullmatch(session_id):
+        return session_id
+    data = session_id.encode("utf-8", "surrogatepass")
+    return "~" + hashlib.sha256(data).hexdigest()[:16]
+
+
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Apply `change` to every text inside a JSON value; keys stay as they are."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {field: map_texts(inner, change) for field, inner in value.items()}
+    if isinstance(value, list):
+        return [map_texts(inner, change) for inner in value]
+    return value
+
+
+def _scrub_value(value: Any) -> Any:
+    if isinstance(value, str):
+        # Most texts hold no path at all: look before searching.
+        if "/" not in value and "=" not in value:
+            return value
+        return _SESSION_IN_TEXT.sub(lambda found: found[1] + session_mark(found[2]), value)
+    if isinstance(value, dict):
+        return scrub(value)
+    if isinstance(value, list):
+        return [_scrub_value(inner) for inner in value]
+    return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(text)
+    return number

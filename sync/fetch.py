@@ -1,0 +1,107 @@
+"""Fetching the files that documents refer to, and noting what became of each (design 7).
+
+What to do with a file is decided by `is_final`; the rest is downloading side by side into the
+store. A file never fails a backup by being gone: it is noted as `missing`.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import structlog
+
+from sync.api.remote import Access
+from sync.api.transport import Body
+from sync.document import Document
+from sync.errors import AccountRefused, NotFound, RemoteError
+from sync.files import Blob, FileStore
+from sync.link import FileRef
+
+STORED, MISSING, FAILED = "stored", "missing", "failed"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of one file.
+
+    Attributes:
+        document: of kind `file`, as it is from now on.
+        outcome: `downloaded`, `unchanged`, `missing` or `failed`.
+        size_bytes: how much was downloaded.
+        is_new: it was not known to be so before.
+    """
+
+    document: Document
+    outcome: str
+    size_bytes: int = 0
+    is_new: bool = False
+
+
+def fetch(
+    access: Access,
+    store: FileStore,
+    wanted: Iterator[tuple[FileRef, Document]],
+    concurrency: int,
+) -> Iterator[Fetched]:
+    """Fetch files side by side.
+
+    Args:
+        access: a Giver session, or the account for files that need none.
+        store: where the bytes go.
+        wanted: files, each with what is known of it ({} if nothing); read as far as needed.
+        concurrency: how many at a time.
+
+    Raises:
+        AccountRefused, StorageError, Interrupted: none of the others would fare better.
+    """
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
+        while batch := list(islice(wanted, 16 * concurrency)):
+            yield from pool.map(lambda each: fetch_one(access, store, *each), batch)
+
+
+def fetch_one(access: Access, store: FileStore, ref: FileRef, known: Document) -> Fetched:
+    """Fetch one file, unless what is stored is final."""
+    blob = _blob_of(known)
+    is_stored = blob is not None and store.has(blob)
+    if is_stored and is_final(ref, known):
+        return Fetched(known, "unchanged")
+    start = {**known, "key": ref.key, "url": ref.url}
+
+    def read(body: Body | None) -> Fetched:
+        if body is None:
+            return Fetched(known, "unchanged")
+        stored = store.put(body.chunks)
+        facts = {
+            "status": STORED,
+            "sha256": stored.sha256,
+            "size_bytes": stored.size_bytes,
+            "mime_type": body.mime_type,
+            "etag": body.etag,
+        }
+        return Fetched({**start, **facts}, "downloaded", stored.size_bytes)
+
+    log = structlog.get_logger("fetch")
+    try:
+        return access.download(ref, known.get("etag", "") if is_stored else "", read)
+    except AccountRefused:
+        raise
+    except NotFound:
+        is_new = known.get("status") != MISSING
+        log.warning("file.missing", key=ref.key, is_new=is_new)
+        return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new)
+    except RemoteError as error:
+        log.warning("file.failed", key=ref.key, why=str(error))
+        # What was stored before is still there to be restored.
+        status = STORED if is_stored else FAILED
+        return Fetched({**start, "status": status}, FAILED)
+
+
+def is_final(ref: FileRef, known: Document) -> bool:
+    """Can the file behind this reference never change? Assets cannot, once they are stored."""
+    return known.get("status") == STORED and not ref.url
+
+
+def _blob_of(known: Document) -> Blob | None:
+    sha256, size_bytes = known.get("sha256"), known.get("size_bytes")
+    return Blob(sha256, size_bytes) if isinstance(sha256, str) and size_bytes is not None else None

@@ -1,0 +1,381 @@
+"""What a kind is: pure data about one sort of remote object, and the pure rules that follow.
+
+A `Kind` says where its objects are listed and how they are written, and gives every field of its
+documents one role. Everything else (what counts as a change, what is sent, which columns the
+mirror has, which other objects and files a document needs) follows from the roles; no other
+module knows a field by name.
+
+Roles are *paths*, because documents nest: `answers[].creationTimestamp` is a field of each
+element of the list `answers`. A nested field that is not named has the role of what it lies in.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from sync.document import SESSION_FIELDS, Document, canonical, storable
+from sync.errors import BadAnswer
+
+
+class Scope(StrEnum):
+    """Where objects are listed from."""
+
+    ACCOUNT = "account"
+    MEMORI = "memori"
+
+
+class Type(StrEnum):
+    """The type of a field's column in the mirror; JSON holds lists and maps as text."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    REAL = "real"
+    BOOLEAN = "boolean"
+    JSON = "json"
+
+
+TEXT, INTEGER, REAL, BOOLEAN, JSON = Type
+
+Fields = Mapping[str, Type]
+"""Paths of one role, each with the type of its column; nested paths have no column."""
+
+AUDIT: Fields = {
+    "creationTimestamp": TEXT,
+    "lastChangeTimestamp": TEXT,
+    **dict.fromkeys(sorted(SESSION_FIELDS), TEXT),
+}
+"""The audit fields of nearly every Engine object, in both namings (aisuru-api.md 2)."""
+
+# The words of a field name: `disableR2R3Loop`, `avatar3DURL`, `engineMemoryID`.
+_WORD = re.compile(r"[A-Z]\d+|\d+[A-Z](?![a-z])|[A-Z]+(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+# What the mirror's own columns are called, and what SQL would need quotes for.
+_TAKEN = frozenset(
+    {"source_id", "key", "change_id", "document", "default", "order", "user", "group", "end"}
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint: method, path template and the field of the answer that holds the result.
+
+    Path parameters are `{session}` or `{token}` (the credential), `{from}` and `{howMany}`, and
+    otherwise fields of the document that the call is about.
+    """
+
+    method: str
+    template: str
+    answer: str = ""
+    count: str = "count"
+
+    @property
+    def paged(self) -> bool:
+        """Does the listing come in pages, with a count?"""
+        return "{from}" in self.template
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A field that holds the key of another object."""
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The kind whose documents this kind's objects come embedded in.
+
+    Attributes:
+        kind: the parent's kind.
+        field: the list in the parent's document that holds the children.
+        key: the field that a child is given to name its parent.
+        position: the field that a child is given to keep its place in the list.
+    """
+
+    kind: str
+    field: str
+    key: str
+    position: str
+
+
+def _same(document: Document) -> Document:
+    return document
+
+
+def _no_address(_: Document) -> Document:
+    return {}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Kind:
+    """One sort of remote object.
+
+    Attributes:
+        name: also its table's name.
+        about: what it is for the owner of an agent, in a line.
+        key: the field that holds the remote's id.
+        writable: sent by create and update; a change.
+        create_only: sent by create only; a change.
+        assigned: set by the remote, never sent; still a change.
+        volatile: never sent, never a change: stamps, session IDs, derived and usage fields.
+        key_given: the caller chooses the key, so it is sent along.
+        masked: fields that are kept but never shown.
+        refs: fields that hold other objects' keys.
+        files: fields whose whole value is the URL of a file.
+        twin: fields that identify an object that someone made again by hand.
+        not_restorable: why objects of this kind cannot be created, or "".
+        allow_list: keep only declared fields, because the others may hold secrets.
+        parent: where its objects are embedded, if they are.
+        clean: drops what must not be kept, before anything else sees the document.
+        address: path parameters that are not fields of the document.
+    """
+
+    name: str
+    about: str
+    scope: Scope
+    key: str
+    list: Route
+    get: Route | None = None
+    create: Route | None = None
+    update: Route | None = None
+    delete: Route | None = None
+    writable: Fields = field(default_factory=dict)
+    create_only: Fields = field(default_factory=dict)
+    assigned: Fields = field(default_factory=dict)
+    volatile: Fields = field(default_factory=dict)
+    key_given: bool = False
+    masked: frozenset[str] = frozenset()
+    refs: tuple[Ref, ...] = ()
+    files: tuple[str, ...] = ()
+    twin: tuple[str, ...] = ()
+    not_restorable: str = ""
+    allow_list: bool = False
+    parent: Parent | None = None
+    clean: Callable[[Document], Document] = _same
+    address: Callable[[Document], Document] = _no_address
+
+    @cached_property
+    def columns(self) -> Mapping[str, tuple[str, Type]]:
+        """{field: (column, type)} of every declared top-level field but the key."""
+        return {
+            path: (column_name(path), kind)
+            for role in (self.writable, self.create_only, self.assigned, self.volatile)
+            for path, kind in role.items()
+            if "." not in path and "[" not in path
+        }
+
+    @cached_property
+    def declared(self) -> frozenset[str]:
+        """Every declared top-level field."""
+        return frozenset({self.key, *self.columns})
+
+    @cached_property
+    def _ignored(self) -> "_Paths":
+        return _paths([self.key, *self.volatile])
+
+    def key_of(self, document: Document) -> str:
+        """The key of a document.
+
+        Raises:
+            BadAnswer: it has none, or one that no remote would give.
+        """
+        key = document.get(self.key)
+        if not isinstance(key, str) or not key.strip() or not key.isprintable():
+            raise BadAnswer(f"a {self.name} came without a usable {self.key}")
+        return key
+
+    def matter(self, document: Document) -> Document:
+        """The part of a document whose difference is a change; null equals absent."""
+        return _without(document, self._ignored)
+
+    def digest(self, document: Document) -> str:
+        """SHA-256 of what matters, in hex; the key is not part of it."""
+        text = canonical(self.matter(document))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def undeclared(self, document: Document) -> frozenset[str]:
+        """Fields that this version does not know; they are kept, and count as a change."""
+        return frozenset(document.keys() - self.declared)
+
+    def accept(self, document: Document) -> Document:
+        """What of a listed document may be kept at all."""
+        kept = self.clean(document)
+        if self.allow_list:
+            kept = {name: value for name, value in kept.items() if name in self.declared}
+        return kept
+
+    def body(self, document: Document, *, create: bool) -> Document:
+        """What a create or an update sends of a document: its writable fields, nulls left out."""
+        names = {*self.writable, *self.create_only} if create else set(self.writable)
+        sent = {name: value for name, value in self.matter(document).items() if name in names}
+        return {self.key: document[self.key], **sent} if self.key_given else sent
+
+    def row(self, document: Document) -> dict[str, Any]:
+        """{column: value} of the typed columns; what does not fit its type is null."""
+        return {
+            column: _typed(document.get(name), kind)
+            for name, (column, kind) in self.columns.items()
+        }
+
+
+def column_name(field_name: str) -> str:
+    """`engineMemoryID` as a column: `engine_memory_id`; SQL's own words get a `_`."""
+    words = _WORD.findall(field_name) if field_name.lower() != field_name else [field_name]
+    name = "_".join(words).lower()
+    return f"{name}_" if name in _TAKEN else name
+
+
+def under(path: str, fields: Fields) -> Fields:
+    """The same fields inside `path`: `under("answers[]", AUDIT)`."""
+    return {f"{path}.{name}": kind for name, kind in fields.items()}
+
+
+def registry(*kinds: Kind) -> Mapping[str, Kind]:
+    """Put kinds together, parents before children, refusing every contradiction.
+
+    Raises:
+        ValueError: a field with two roles, an unknown ref, parent, or path parameter.
+    """
+    by_name = {kind.name: kind for kind in kinds}
+    problems = [problem for kind in kinds for problem in _contradictions(kind, by_name)]
+    if len(by_name) < len(kinds):
+        problems.append("two kinds share a name")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return MappingProxyType(by_name)
+
+
+def children(kind: Kind, kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
+    """The kinds whose objects come embedded in this kind's documents."""
+    return tuple(each for each in kinds.values() if each.parent and each.parent.kind == kind.name)
+
+
+def cut_out(document: Document, child: Kind) -> tuple[Document, Any]:
+    """A parent's document without its list of children, and that list; None if it had none."""
+    parent = _parent_of(child)
+    kept = {name: value for name, value in document.items() if name != parent.field}
+    return kept, document.get(parent.field)
+
+
+def adopt(found: Any, child: Kind, parent_key: str) -> list[Document]:
+    """Give each child of a list its parent's key and its position.
+
+    Raises:
+        BadAnswer: `found` is no list of objects.
+    """
+    parent = _parent_of(child)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise BadAnswer(f"{parent.field} of a {parent.kind} is not a list of objects")
+    return [{**each, parent.key: parent_key, parent.position: n} for n, each in enumerate(found)]
+
+
+def _parent_of(child: Kind) -> Parent:
+    if child.parent is None:
+        raise ValueError(f"{child.name} has no parent")
+    return child.parent
+
+
+_Paths = dict[str, "_Paths | None"]
+_DOUBLE_LIMIT = 1e308
+_BIGINT_LIMIT = 2**63
+
+
+def _paths(paths: Iterable[str]) -> _Paths:
+    """Paths as a tree: {"a": None, "b[]": {"c": None}} for `a` and `b[].c`."""
+    tree: _Paths = {}
+    for path in paths:
+        *way, last = path.split(".")
+        at = tree
+        for step in way:
+            inner = at.setdefault(step, {})
+            if inner is None:
+                break
+            at = inner
+        else:
+            at[last] = None
+    return tree
+
+
+def _without(document: Document, ignored: _Paths) -> Document:
+    kept = {}
+    for name, value in document.items():
+        if value is None or ignored.get(name, ...) is None:
+            continue
+        if isinstance(value, dict):
+            value = _without(value, ignored.get(name) or {})  # noqa: PLW2901
+        elif isinstance(value, list):
+            value = _without_each(value, ignored.get(f"{name}[]") or {})  # noqa: PLW2901
+        kept[name] = value
+    return kept
+
+
+def _without_each(values: list[Any], ignored: _Paths) -> list[Any]:
+    return [
+        _without(each, ignored)
+        if isinstance(each, dict)
+        else _without_each(each, {})
+        if isinstance(each, list)
+        else each
+        for each in values
+    ]
+
+
+def _typed(value: Any, kind: Type) -> Any:
+    """A value as its column takes it on any database; null if it is of another type."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case _ if value is None:
+            return None
+        case Type.TEXT:
+            return storable(value if isinstance(value, str) else canonical(value))
+        case Type.JSON:
+            return canonical(value)
+        case Type.BOOLEAN:
+            return value if isinstance(value, bool) else None
+        case Type.REAL:
+            return float(value) if is_number and abs(value) < _DOUBLE_LIMIT else None
+        case Type.INTEGER:
+            return (
+                value
+                if isinstance(value, int) and is_number and abs(value) < _BIGINT_LIMIT
+                else None
+            )
+
+
+def _contradictions(kind: Kind, kinds: Mapping[str, Kind]) -> Iterator[str]:
+    yield from (f"{kind.name}: {problem}" for problem in _role_problems(kind))
+    yield from (f"{kind.name}: {problem}" for problem in _link_problems(kind, kinds))
+
+
+def _role_problems(kind: Kind) -> Iterator[str]:
+    seen: set[str] = {kind.key}
+    for role in (kind.writable, kind.create_only, kind.assigned, kind.volatile):
+        for path in sorted(role.keys() & seen):
+            yield f"{path} has two roles"
+        seen |= role.keys()
+    columns = [column for column, _ in kind.columns.values()]
+    if len(set(columns)) < len(columns):
+        yield "two fields share a column"
+    for path in {ref.path for ref in kind.refs} | set(kind.files) | kind.masked | set(kind.twin):
+        if path.split(".")[0].removesuffix("[]") not in kind.declared:
+            yield f"{path} is not declared"
+
+
+def _link_problems(kind: Kind, kinds: Mapping[str, Kind]) -> Iterator[str]:
+    for ref in kind.refs:
+        if ref.kind not in kinds:
+            yield f"{ref.path} refers to an unknown kind {ref.kind}"
+    if kind.parent and kind.parent.kind not in kinds:
+        yield f"unknown parent {kind.parent.kind}"
+    if not kind.create and not kind.not_restorable:
+        yield "cannot be created and does not say why"
+    credential = "{token}" if kind.scope is Scope.ACCOUNT else "{session}"
+    for route in (kind.list, kind.get, kind.create, kind.update, kind.delete):
+        if route and credential not in route.template:
+            yield f"{route.template} lacks {credential}"

@@ -1,0 +1,22 @@
+"""Localization keys: the agent's own messages, single ones and sets (aisuru-api.md 8.2).
+
+A single key always exists and only its value changes. The keys of a set share a prefix and end in
+an index, and the remote renumbers the set when one comes or goes.
+"""
+
+from sync.kind import AUDIT, TEXT, Kind, Route, Scope
+
+LOCALIZATION_KEY = Kind(
+    name="localization_key",
+    about="the messages the agent says in its own words",
+    scope=Scope.MEMORI,
+    key="key",
+    key_given=True,
+    list=Route("GET", "/memori/v2/LocalizationKeys/{session}/{from}/{howMany}", "localizationKeys"),
+    get=Route("GET", "/memori/v2/LocalizationKey/{session}/{key}", "localizationKey"),
+    create=Route("POST", "/memori/v2/LocalizationKey/{session}", "localizationKey"),
+    update=Route("PATCH", "/memori/v2/LocalizationKey/{session}"),
+    delete=Route("DELETE", "/memori/v2/LocalizationKey/{session}/{key}"),
+    writable={"value": TEXT},
+    volatile=AUDIT,
+)

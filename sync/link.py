@@ -1,0 +1,83 @@
+"""What a URL in a document means: a file of ours to fetch, or somebody else's link. Pure.
+
+Asset URLs occur on any host, in any letter case, alone or inside a text, with dirt around them
+(aisuru-api.md 8.4, 9.2 and 9.4).
+"""
+
+import re
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sync.document import Document, canonical
+from sync.errors import UsageError
+
+_ASSET_PATH = re.compile(r"/api/v\d+/asset/(?P<file>[^/]+)(/[^/]*)?/*", re.IGNORECASE)
+_ASSET_IN_TEXT = re.compile(r"/api/v\d+/asset/[\w@-]+(?:\.[\w@-]+)*", re.IGNORECASE)
+_RESIZED = re.compile(r"@[0-9a-z]+(?=\.[^.]*$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """A file that a document refers to.
+
+    Attributes:
+        key: what identifies it, whatever the form of its URL: `asset/<file>` for assets.
+        url: where it is, cleaned; "" for assets, which the Backend gives by file name.
+    """
+
+    key: str
+    url: str
+
+    @property
+    def asset_file(self) -> str:
+        """The file name of an asset, "" for other files."""
+        return self.key.removeprefix("asset/") if not self.url else ""
+
+
+def file_ref(url: str, origins: Container[str]) -> FileRef | None:
+    """Tell what a URL means; None for links that are not ours to fetch.
+
+    Args:
+        url: as a document holds it, dirt included: blanks around it, a fragment, a query, a
+            trailing slash, a session ID or a resize suffix (aisuru-api.md 8.4 and 9.2).
+        origins: scheme, host and port of where files may be fetched from.
+    """
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
+    asset = _ASSET_PATH.fullmatch(parts.path)
+    if asset and parts.scheme in ("http", "https", ""):
+        return FileRef("asset/" + _RESIZED.sub("", asset["file"]), "")
+    origin = f"{parts.scheme}://{parts.netloc}".lower()
+    path = parts.path.rstrip("/")
+    if origin not in origins or not path:
+        return None
+    return FileRef(origin + path, origin + path)
+
+
+def file_refs(
+    document: Document, url_fields: Iterable[str], origins: Container[str]
+) -> set[FileRef]:
+    """All files that a document refers to: its URL fields, and asset URLs inside any text."""
+    urls = [document[name] for name in url_fields if isinstance(document.get(name), str)]
+    whole = canonical(document)
+    if "/asset/" in whole.lower():
+        urls += [found[0] for found in _ASSET_IN_TEXT.finditer(whole)]
+    return {ref for url in urls if (ref := file_ref(url, origins))}
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, as users paste either form.
+
+    Raises:
+        UsageError: no http(s) URL, or plain http to another machine.
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower()
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{url!r} is not the URL of a service", "write https://HOST")
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise UsageError(f"{url!r} would send secrets unprotected", "write https://HOST")
+    return f"{parts.scheme}://{host}"

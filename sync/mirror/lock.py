@@ -1,0 +1,83 @@
+"""One writer per mirror: kernel and server locks, which end with the process that holds them."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from sync.errors import Locked, StorageError
+from sync.mirror.database import sqlite_path
+
+# Any number will do, as long as all versions use the same.
+_ADVISORY = 0x41495355
+
+
+@contextmanager
+def hold(engine: sa.Engine, job: str) -> Iterator[None]:
+    """Be the one writer of a mirror.
+
+    Args:
+        engine: of the mirror.
+        job: what others are told is going on.
+
+    Raises:
+        Locked: another process writes; the message says which.
+    """
+    path = sqlite_path(engine)
+    if path is None:
+        with _hold_advisory(engine, job):
+            yield
+        return
+    with _open_private(f"{path}.lock") as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise _locked(os.pread(descriptor, 200, 0).decode(errors="replace")) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{job} (process {os.getpid()})".encode(), 0)
+        yield
+
+
+@contextmanager
+def _hold_advisory(engine: sa.Engine, job: str) -> Iterator[None]:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.select(sa.func.set_config("application_name", _name(job), False)))
+        if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY))).scalar():
+            raise _locked(_advisory_holder(connection))
+        try:
+            yield
+        finally:
+            # Back in the pool the connection would go on holding it.
+            connection.invalidate()
+
+
+def _advisory_holder(connection: sa.Connection) -> str:
+    query = sa.text(
+        "select a.application_name from pg_locks l join pg_stat_activity a using (pid)"
+        " where l.locktype = 'advisory' and l.objid = :key and l.granted"
+    )
+    return str(connection.execute(query, {"key": _ADVISORY}).scalar() or "")
+
+
+def _name(job: str) -> str:
+    return f"aisuru-sync {job} (process {os.getpid()})"
+
+
+def _locked(holder: str) -> Locked:
+    return Locked(
+        f"the mirror is in use by {holder or 'another process'}", "wait until it has finished"
+    )
+
+
+@contextmanager
+def _open_private(path: str) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

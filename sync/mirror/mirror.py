@@ -1,0 +1,326 @@
+"""The mirror as jobs see it: sources, snapshots, what is there now and what was.
+
+Rows come back as frozen values. Readers hold no lock; writers take it for one short transaction.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync.document import Document, parse, storable
+from sync.errors import UsageError
+from sync.kind import Kind, Scope
+from sync.kinds.file import FILE
+from sync.mirror import schema
+from sync.mirror.database import open_database, writing
+from sync.mirror.staging import Staging, Tally
+from sync.mirror.tables import Tables
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where objects are listed from; `id` is the mirror's own."""
+
+    id: int
+    scope: Scope
+    name: str
+    remote_id: str
+    engine_id: str | None = None
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class KindResult:
+    """How far the listing of one kind can be trusted, and what it brought.
+
+    Attributes:
+        status: `complete`, `incomplete` or `failed`.
+        error: why it is not complete.
+    """
+
+    status: str
+    tally: Tally = field(default_factory=Tally)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """What became of the files that a source refers to."""
+
+    referenced: int = 0
+    downloaded: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    failed: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One view of one source."""
+
+    id: int
+    run_id: int
+    source: Source
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    reason: str
+    error: str | None
+    files: FileCounts
+    kinds: Mapping[str, KindResult] = field(default_factory=dict)
+
+
+class Mirror:
+    """One database, for one registry of kinds.
+
+    Args:
+        url: of the database.
+        kinds: the registry that the tables follow.
+    """
+
+    def __init__(self, url: str, kinds: Mapping[str, Kind]) -> None:
+        self.engine = open_database(url)
+        self.tables = Tables(kinds.values())
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    def migrate(self) -> tuple[str | None, str | None]:
+        """Make or upgrade the tables; returns the revision before and after."""
+        return schema.migrate(self.engine)
+
+    def check_version(self) -> None:
+        """Raise `NoMirror` unless the tables are those of this version."""
+        schema.check_version(self.engine)
+
+    def account(self, user_id: str, name: str) -> Source:
+        """The source of the account, made at first sight.
+
+        Raises:
+            UsageError: the mirror belongs to another account.
+        """
+        others = [each for each in self.sources() if each.scope is Scope.ACCOUNT]
+        if others and others[0].remote_id != user_id:
+            raise UsageError(
+                f"this mirror holds the account of {others[0].name!r}, not of {name!r}",
+                "give each account a `database` and `files` of its own in [storage]",
+            )
+        return self._source(Scope.ACCOUNT, user_id, name, None)
+
+    def memori(self, memori_id: str, name: str, engine_id: str) -> Source:
+        """The source of a Memori, made at first sight; a new name is taken over."""
+        return self._source(Scope.MEMORI, memori_id, name, engine_id)
+
+    def sources(self) -> list[Source]:
+        """All sources, the account first."""
+        query = sa.select(self.tables.source).order_by(self.tables.source.c.id)
+        with self._reading() as connection:
+            return [_source(row) for row in connection.execute(query)]
+
+    def mark_gone(self) -> None:
+        """Mark the Memoris that are proven gone from the account; what they held stays."""
+        source, change = self.tables.source, self.tables.change
+        proven = sa.exists().where(
+            change.c.kind == Scope.MEMORI,
+            change.c.key == source.c.remote_id,
+            change.c.op == "deleted",
+            change.c.superseded_in.is_(None),
+        )
+        with self._writing() as connection:
+            connection.execute(
+                sa.update(source)
+                .where(source.c.scope == Scope.MEMORI, source.c.gone_at.is_(None), proven)
+                .values(gone_at=datetime.now(UTC))
+            )
+
+    def start_snapshot(self, source: Source, run_id: int, reason: str) -> int:
+        """Open a snapshot of a source; returns its id."""
+        with self._writing() as connection:
+            values = {
+                "run_id": run_id,
+                "source_id": source.id,
+                "started_at": datetime.now(UTC),
+                "status": "running",
+                "reason": reason,
+            }
+            new = (
+                sa.insert(self.tables.snapshot).values(values).returning(self.tables.snapshot.c.id)
+            )
+            return int(connection.execute(new).scalar_one())
+
+    def finish_snapshot(
+        self, snapshot_id: int, status: str, files: FileCounts, error: str | None = None
+    ) -> None:
+        """Close a snapshot with its outcome."""
+        snapshot = self.tables.snapshot
+        counts = {f"files_{each.name}": getattr(files, each.name) for each in fields(files)}
+        with self._writing() as connection:
+            connection.execute(
+                sa.update(snapshot)
+                .where(snapshot.c.id == snapshot_id)
+                .values(status=status, finished_at=datetime.now(UTC), error=error, **counts)
+            )
+
+    def interrupt_running(self) -> int:
+        """Mark what an earlier process left `running`; returns how many snapshots."""
+        snapshot = self.tables.snapshot
+        with self._writing() as connection:
+            done = connection.execute(
+                sa.update(snapshot)
+                .where(snapshot.c.status == "running")
+                .values(status="interrupted", error="the process ended before it was finished")
+            )
+            return done.rowcount
+
+    def next_run_id(self) -> int:
+        """A number for a new run."""
+        highest = sa.select(sa.func.coalesce(sa.func.max(self.tables.snapshot.c.run_id), 0))
+        with self._reading() as connection:
+            return int(connection.execute(highest).scalar_one()) + 1
+
+    def record_kind(self, snapshot_id: int, kind: str, result: KindResult) -> None:
+        """Note how one kind went in a snapshot."""
+        tally = result.tally
+        with self._writing() as connection:
+            connection.execute(
+                sa.insert(self.tables.snapshot_kind).values(
+                    snapshot_id=snapshot_id,
+                    kind=kind,
+                    status=result.status,
+                    error=result.error,
+                    **{each.name: getattr(tally, each.name) for each in fields(tally)},
+                )
+            )
+
+    @contextmanager
+    def staging(self, source: Source, snapshot_id: int) -> Iterator[Staging]:
+        """What a snapshot sees, on a connection of its own."""
+        with self.engine.connect() as connection:
+            try:
+                yield Staging(connection, self.tables, source.id, snapshot_id)
+            finally:
+                # Its temporary tables must not meet the next user of the connection.
+                connection.invalidate()
+
+    def snapshots(self, run_id: int | None = None) -> list[Snapshot]:
+        """All snapshots, or those of one run, oldest first, each with its kinds."""
+        snapshot, kind = self.tables.snapshot, self.tables.snapshot_kind
+        query = sa.select(snapshot).order_by(snapshot.c.id)
+        kinds_query = sa.select(kind)
+        if run_id is not None:
+            query = query.where(snapshot.c.run_id == run_id)
+            kinds_query = kinds_query.join(snapshot).where(snapshot.c.run_id == run_id)
+        sources = {each.id: each for each in self.sources()}
+        with self._reading() as connection:
+            kinds: dict[int, dict[str, KindResult]] = {}
+            for row in connection.execute(kinds_query):
+                kinds.setdefault(row.snapshot_id, {})[row.kind] = _kind_result(row)
+            return [
+                _snapshot(row, sources[row.source_id], kinds.get(row.id, {}))
+                for row in connection.execute(query)
+            ]
+
+    def documents(self, source: Source, kind: Kind, *, like: str = "") -> Iterator[Document]:
+        """What is there now of a kind, in batches, by key.
+
+        Args:
+            source: whose objects.
+            kind: of which kind.
+            like: only documents whose JSON text holds this, whatever the letter case.
+        """
+        table = self.tables.kinds[kind.name]
+        query = (
+            sa.select(table.c.key, table.c.document)
+            .where(table.c.source_id == source.id)
+            .order_by(table.c.key)
+            .limit(_BATCH)
+        )
+        if like:
+            query = query.where(table.c.document.ilike(f"%{like}%"))
+        after = ""
+        while True:
+            with self._reading() as connection:
+                batch = connection.execute(query.where(table.c.key > after)).all()
+            for key, text in batch:
+                after = key
+                yield parse(text.encode())
+            if len(batch) < _BATCH:
+                return
+
+    def document(
+        self, source: Source, kind: Kind, key: str, snapshot_id: int | None = None
+    ) -> Document | None:
+        """One object as it is now, or as it was at a snapshot; None if it was not there."""
+        change = self.tables.change
+        mine = (
+            change.c.source_id == source.id,
+            change.c.kind == kind.name,
+            change.c.key == key,
+        )
+        at: sa.ColumnElement[bool] = change.c.superseded_in.is_(None)
+        if snapshot_id is not None:
+            later = sa.or_(at, change.c.superseded_in > snapshot_id)
+            at = sa.and_(change.c.snapshot_id <= snapshot_id, later)
+        with self._reading() as connection:
+            text = connection.execute(sa.select(change.c.document).where(*mine, at)).scalar()
+        return None if text is None else parse(text.encode())
+
+    def file(self, source: Source, key: str) -> Document:
+        """What is known of a file; empty if nothing yet."""
+        return self.document(source, FILE, key) or {}
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self.engine.connect() as connection, writing(connection):
+            yield connection
+
+    def _source(self, scope: Scope, remote_id: str, name: str, engine_id: str | None) -> Source:
+        source = self.tables.source
+        mine = (source.c.scope == scope, source.c.remote_id == remote_id)
+        values = {"name": storable(name), "engine_id": engine_id, "gone_at": None}
+        with self._writing() as connection:
+            if connection.execute(sa.select(source.c.id).where(*mine)).scalar() is None:
+                connection.execute(
+                    sa.insert(source).values(scope=scope, remote_id=remote_id, **values)
+                )
+            else:
+                connection.execute(sa.update(source).where(*mine).values(**values))
+            return _source(connection.execute(sa.select(source).where(*mine)).one())
+
+
+def _source(row: sa.Row[Any]) -> Source:
+    return Source(row.id, Scope(row.scope), row.name, row.remote_id, row.engine_id, row.gone_at)
+
+
+def _kind_result(row: sa.Row[Any]) -> KindResult:
+    tally = Tally(row.listed, row.created, row.updated, row.deleted, row.unchanged)
+    return KindResult(row.status, tally, row.error)
+
+
+def _snapshot(row: sa.Row[Any], source: Source, kinds: Mapping[str, KindResult]) -> Snapshot:
+    files = FileCounts(*(getattr(row, f"files_{each.name}") for each in fields(FileCounts)))
+    return Snapshot(
+        id=row.id,
+        run_id=row.run_id,
+        source=source,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        status=row.status,
+        reason=row.reason,
+        error=row.error,
+        files=files,
+        kinds=kinds,
+    )

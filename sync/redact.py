@@ -1,0 +1,31 @@
+"""Secrets learnt at run time, and the one function that takes them out of a text.
+
+Session IDs and tokens stand in URL paths, and the remote repeats them in its messages. Whoever
+learns one tells the `Redactor`; whatever is printed, logged or raised passes through it.
+"""
+
+from urllib.parse import quote
+
+_SHORTEST = 4
+_STARS = "****"
+
+
+class Redactor:
+    """Knows the secrets of this process and blots them out."""
+
+    def __init__(self) -> None:
+        self._secrets: tuple[str, ...] = ()
+
+    def learn(self, secret: str | None) -> None:
+        """Remember a secret, also as it looks in a URL; too short ones would garble every text."""
+        if not secret or len(secret) < _SHORTEST or secret in self._secrets:
+            return
+        known = {*self._secrets, secret, quote(secret, safe="")}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
+
+    def __call__(self, text: str) -> str:
+        """The text with each known secret replaced by stars."""
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, _STARS)
+        return text
