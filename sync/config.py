@@ -17,7 +17,6 @@ from sync.errors import UsageError
 from sync.link import origin_of
 
 NAME = "aisuru-sync"
-FILE_NAME = f"{NAME}.toml"
 _PREFIX = "AISURU_SYNC_"
 # Names with the prefix that are no settings.
 _OTHER = frozenset({"CONFIG", "PASSWORD", "TOKEN", "TEST_POSTGRES"})
@@ -92,7 +91,7 @@ def find(path: str | None, environ: Mapping[str, str]) -> Path | None:
             raise UsageError(f"there is no configuration {named}", f"write one: {NAME} config init")
         return Path(named)
     places = (
-        Path(FILE_NAME),
+        Path(f"{NAME}.toml"),
         platformdirs.user_config_path(NAME) / "config.toml",
         Path("/etc") / NAME / "config.toml",
     )
@@ -195,10 +194,12 @@ def _table(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, l
         if name not in types:
             problems.append(f"unknown: {name} in {where}")
             continue
-        if name == "asset_urls" and isinstance(value, str):
-            value = value.split(",")  # noqa: PLW2901
+        is_text = isinstance(value, str)
+        is_list = is_text and name == "asset_urls"
         try:
-            values[name] = msgspec.convert(value, types[name], strict=not isinstance(value, str))
+            values[name] = msgspec.convert(
+                value.split(",") if is_list else value, types[name], strict=not is_text
+            )
         except msgspec.ValidationError as error:
             problems.append(f"{name} in {where}: {error}")
     return struct(**values), problems

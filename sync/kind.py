@@ -199,6 +199,15 @@ class Kind:
         text = canonical(self.matter(document))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def differences(self, old: Document, new: Document) -> dict[str, tuple[Any, Any]]:
+        """{field: (old, new)} of the top-level fields whose difference is a change."""
+        before, after = self.matter(old), self.matter(new)
+        return {
+            name: (before.get(name), after.get(name))
+            for name in sorted(before.keys() | after.keys())
+            if before.get(name) != after.get(name)
+        }
+
     def undeclared(self, document: Document) -> frozenset[str]:
         """Fields that this version does not know; they are kept, and count as a change."""
         return frozenset(document.keys() - self.declared)
@@ -303,27 +312,20 @@ def _paths(paths: Iterable[str]) -> _Paths:
 
 
 def _without(document: Document, ignored: _Paths) -> Document:
-    kept = {}
-    for name, value in document.items():
-        if value is None or ignored.get(name, ...) is None:
-            continue
-        if isinstance(value, dict):
-            value = _without(value, ignored.get(name) or {})  # noqa: PLW2901
-        elif isinstance(value, list):
-            value = _without_each(value, ignored.get(f"{name}[]") or {})  # noqa: PLW2901
-        kept[name] = value
-    return kept
+    return {
+        name: _without_inside(name, value, ignored)
+        for name, value in document.items()
+        if value is not None and ignored.get(name, ...) is not None
+    }
 
 
-def _without_each(values: list[Any], ignored: _Paths) -> list[Any]:
-    return [
-        _without(each, ignored)
-        if isinstance(each, dict)
-        else _without_each(each, {})
-        if isinstance(each, list)
-        else each
-        for each in values
-    ]
+def _without_inside(name: str, value: Any, ignored: _Paths) -> Any:
+    if isinstance(value, dict):
+        return _without(value, ignored.get(name) or {})
+    if isinstance(value, list):
+        inside = ignored.get(f"{name}[]") or {}
+        return [_without_inside("", each, {"": inside}) for each in value]
+    return value
 
 
 def _typed(value: Any, kind: Type) -> Any:

@@ -12,6 +12,17 @@ from typing import Any
 import structlog
 
 
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to what stderr is now, not to what it was when the handler was made."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     def __init__(self, redact: Callable[[str], str], **options: Any) -> None:
         super().__init__(**options)
@@ -42,7 +53,7 @@ def set_up(level: str, redact: Callable[[str], str]) -> None:
             key_order=["timestamp", "level", "event"], bool_as_flag=False
         )
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(
         _RedactingFormatter(
             redact,

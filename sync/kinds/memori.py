@@ -77,5 +77,5 @@ MEMORI = Kind(
         "contentQualityIndexTimestamp": TEXT,
     },
     files=("avatarURL", "coverURL"),
-    not_restorable="an agent is made by hand; its settings are restored into it",
+    not_restorable="agents are made on the site",
 )

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sync.document import Document, parse, storable
 from sync.errors import UsageError
 from sync.kind import Kind, Scope
-from sync.kinds.file import FILE
 from sync.mirror import schema
 from sync.mirror.database import open_database, writing
 from sync.mirror.staging import Staging, Tally
@@ -77,6 +76,18 @@ class Snapshot:
     kinds: Mapping[str, KindResult] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Change:
+    """One step of an object's history; documents are None where the object was not there."""
+
+    source: Source
+    kind: str
+    key: str
+    op: str
+    before: Document | None
+    document: Document | None
+
+
 class Mirror:
     """One database, for one registry of kinds.
 
@@ -88,6 +99,7 @@ class Mirror:
     def __init__(self, url: str, kinds: Mapping[str, Kind]) -> None:
         self.engine = open_database(url)
         self.tables = Tables(kinds.values())
+        self._order = {name: place for place, name in enumerate(kinds)}
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -221,7 +233,10 @@ class Mirror:
         sources = {each.id: each for each in self.sources()}
         with self._reading() as connection:
             kinds: dict[int, dict[str, KindResult]] = {}
-            for row in connection.execute(kinds_query):
+            in_order = sorted(
+                connection.execute(kinds_query), key=lambda row: self._order.get(row.kind, 0)
+            )
+            for row in in_order:
                 kinds.setdefault(row.snapshot_id, {})[row.kind] = _kind_result(row)
             return [
                 _snapshot(row, sources[row.source_id], kinds.get(row.id, {}))
@@ -271,11 +286,38 @@ class Mirror:
             at = sa.and_(change.c.snapshot_id <= snapshot_id, later)
         with self._reading() as connection:
             text = connection.execute(sa.select(change.c.document).where(*mine, at)).scalar()
-        return None if text is None else parse(text.encode())
+        return _parsed(text)
 
-    def file(self, source: Source, key: str) -> Document:
-        """What is known of a file; empty if nothing yet."""
-        return self.document(source, FILE, key) or {}
+    def changes(self, run_id: int) -> Iterator[Change]:
+        """What a run found changed, in the order of writing."""
+        change, snapshot = self.tables.change, self.tables.snapshot
+        before = change.alias()
+        query = (
+            sa.select(change, before.c.document.label("before"))
+            .join(snapshot, snapshot.c.id == change.c.snapshot_id)
+            .outerjoin(
+                before,
+                sa.and_(
+                    before.c.source_id == change.c.source_id,
+                    before.c.kind == change.c.kind,
+                    before.c.key == change.c.key,
+                    before.c.superseded_in == change.c.snapshot_id,
+                ),
+            )
+            .where(snapshot.c.run_id == run_id)
+            .order_by(change.c.id)
+        )
+        sources = {each.id: each for each in self.sources()}
+        with self._reading() as connection:
+            for row in connection.execution_options(yield_per=_BATCH).execute(query):
+                yield Change(
+                    source=sources[row.source_id],
+                    kind=row.kind,
+                    key=row.key,
+                    op=row.op,
+                    before=_parsed(row.before),
+                    document=_parsed(row.document),
+                )
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -299,6 +341,10 @@ class Mirror:
             else:
                 connection.execute(sa.update(source).where(*mine).values(**values))
             return _source(connection.execute(sa.select(source).where(*mine)).one())
+
+
+def _parsed(text: str | None) -> Document | None:
+    return None if text is None else parse(text.encode())
 
 
 def _source(row: sa.Row[Any]) -> Source:

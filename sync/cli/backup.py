@@ -1,0 +1,34 @@
+"""`aisuru-sync backup`: one run, now."""
+
+import click
+
+from sync.cli.door import Door, Reply
+from sync.cli.door import command as make_command
+
+
+@make_command(
+    click.Option(["--memori", "memoris"], multiple=True, metavar="N", help="Only this agent."),
+    click.Option(["--kind", "kinds"], multiple=True, metavar="K", help="Only this kind."),
+    name="backup",
+    short_help="Mirror the account and its agents, once.",
+)
+def command(door: Door, memoris: tuple[str, ...], kinds: tuple[str, ...]) -> Reply:
+    """Mirror the account and its agents, once.
+
+    Agents are named by name or id; --memori and --kind can be given several times. The first run
+    makes the database. Exit code 3 means: partial, what was seen is kept and marked.
+    """
+    from sync.backup import backup
+    from sync.cli.progress import progress
+    from sync.cli.report import errors_of, run_table, snapshot_json
+
+    app = door.app()
+    with app.writing("a backup") as mirror, app.account() as account, progress() as watch:
+        wishes = app.wishes(memoris, kinds, "manual")
+        result = backup(account, mirror, app.store, app.kinds, wishes, watch)
+    shown = [snapshot_json(each, kinds=True) for each in result.snapshots]
+    return Reply(
+        data={"run_id": result.run_id, "snapshots": shown},
+        text=[run_table(result.snapshots), *errors_of(result.snapshots)],
+        exit_code=result.exit_code,
+    )

@@ -1,0 +1,104 @@
+"""`aisuru-sync config`: write a sample, and find what is wrong with the settings."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync import shipped
+from sync.cli.door import Door, Reply
+from sync.cli.door import command as make_command
+from sync.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from sync.config import Config
+
+_SAMPLE = "aisuru-sync.toml"
+
+
+@click.group("config", short_help="Write a sample configuration, or check yours.")
+def command() -> None:
+    """Write a sample configuration, or check yours."""
+
+
+@command.add_command
+@make_command(
+    click.Argument(["path"], default=_SAMPLE, type=click.Path(path_type=Path)),
+    name="init",
+    short_help="Write a commented sample.",
+)
+def init(_: Door, path: Path) -> Reply:
+    """Write a commented sample to PATH (default: ./aisuru-sync.toml); it overwrites nothing."""
+    sample = (shipped("samples", "config") / _SAMPLE).read_text("utf-8")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", "name another file") from None
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(sample)
+    steps = f"Written: {path}\nSet `user` in it, then: aisuru-sync config check --online"
+    return Reply(data={"path": str(path)}, text=[steps])
+
+
+@command.add_command
+@make_command(
+    click.Option(["--online"], is_flag=True, help="Also log in and open the agents' sessions."),
+    name="check",
+    short_help="Tell everything that is wrong with the settings.",
+)
+def check(door: Door, online: bool) -> Reply:
+    """Tell everything that is wrong with the settings; --online also tries them out."""
+    config = door.config()
+    shown = _shown(config)
+    lines = [f"{name} = {value}" for name, value in shown.items()]
+    memoris = _try_out(door, config) if online else []
+    lines += [f"session of the Giver opened: {name}" for name in memoris]
+    return Reply(
+        data={"settings": shown, "memoris": memoris if online else None},
+        text=[*lines, "The settings are fine."],
+    )
+
+
+def _try_out(door: Door, config: "Config") -> list[str]:
+    """Log in, and open the Giver session of each chosen agent; returns their names."""
+    from sync.backup import choose_agents
+
+    app = door.app(config)
+    with app.account() as account:
+        agents = choose_agents(app.wishes((), (), "manual").memoris, account.agents())
+        for agent, password in agents:
+            with account.giver(agent, password):
+                pass
+    return [agent.name for agent, _ in agents]
+
+
+def _shown(config: "Config") -> dict[str, Any]:
+    """The settings in effect, secrets as stars."""
+    import msgspec
+
+    from sync import config as settings
+
+    has_token = bool(settings.token(config, os.environ))
+    has_password = bool(settings.password(config, os.environ))
+    account = config.account
+    return {
+        "file": str(config.path or "none"),
+        **{f"account.{name}": value for name, value in msgspec.structs.asdict(account).items()},
+        "account.password": "****" if has_password else None,
+        "account.token": "****" if has_token else None,
+        "memori": [each.name or each.id for each in config.memori],
+        **{f"storage.{name}": value for name, value in _storage(config).items()},
+        **{
+            f"backup.{name}": value for name, value in msgspec.structs.asdict(config.backup).items()
+        },
+    }
+
+
+def _storage(config: "Config") -> dict[str, str]:
+    from sqlalchemy import make_url
+
+    database = make_url(config.storage.database).render_as_string(hide_password=True)
+    return {"database": database, "files": config.storage.files}

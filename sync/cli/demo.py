@@ -1,0 +1,129 @@
+"""`aisuru-sync demo`: the product in a minute, against the sandbox; no account needed."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sync.cli.door import Door, Reply, table
+from sync.cli.door import command as make_command
+from sync.errors import DamageFound, worst
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sync.app import App
+    from sync.backup import RunResult
+    from sync.sandbox import Sandbox
+
+_AGENT = "Guida"
+_SETTINGS = """\
+[account]
+backend_url = "{url}"
+engine_url = "{url}"
+user = "{user}"
+password_file = "password"
+
+[storage]
+database = "sqlite:///mirror.db"
+files = "files"
+"""
+
+
+@make_command(name="demo", short_help="See it at work, without an account.")
+def command(door: Door) -> Reply:
+    """See it at work: back up a demo account, let someone edit it, and see what changed.
+
+    The account is served by a sandbox on this machine. The backup is kept in a temporary folder,
+    which is named at the end, so that you can look around in it.
+    """
+    from sync.check import check
+    from sync.cli.report import run_table
+    from sync.sandbox import Sandbox, demo_world
+
+    door.level = door.level or "warning"
+    folder = Path(tempfile.mkdtemp(prefix="aisuru-sync-demo-"))
+    with Sandbox(demo_world()) as sandbox:
+        app = _app(door, sandbox, folder)
+        first = _back_up(app)
+        edits = _edit(app)
+        second = _back_up(app)
+    with app.reading() as mirror:
+        changes = list(mirror.changes(second.run_id))
+        report = check(mirror, app.store, app.kinds)
+    text: list[RenderableType] = [
+        "1. An AIsuru remote runs on this machine, with two agents of a small museum.",
+        "2. `backup` mirrors them into a database, and their files beside it:\n",
+        run_table(first.snapshots),
+        f"\n3. Then someone edits the agent {_AGENT!r}:\n",
+        *(f"   - {each}" for each in edits),
+        "\n4. `backup` again. It writes just what changed:\n",
+        _changes_table(app, changes),
+        f"\n5. `check` looks at all {report.objects} objects and {report.files} files: "
+        + (f"{len(report.damage)} damaged.\n" if report.damage else "no damage.\n"),
+        f"All of it is in {folder}. Look around:\n",
+        f"   export AISURU_SYNC_CONFIG={folder / 'aisuru-sync.toml'}",
+        "   aisuru-sync snapshots",
+        f"   aisuru-sync show {changes[0].kind} {changes[0].key}",
+        f"   sqlite3 {folder}/mirror.db .tables",
+    ]
+    codes = (first.exit_code, second.exit_code, DamageFound.exit_code if report.damage else 0)
+    return Reply(
+        data={"folder": str(folder), "changes": len(changes), "damage": len(report.damage)},
+        text=text,
+        exit_code=worst(codes),
+    )
+
+
+def _app(door: Door, sandbox: "Sandbox", folder: Path) -> "App":
+    from sync import config
+
+    account = sandbox.world.account
+    path = folder / "aisuru-sync.toml"
+    path.write_text(_SETTINGS.format(url=sandbox.url, user=account.user_name), "utf-8")
+    (folder / "password").write_text(account.password, "utf-8")
+    return door.app(config.load(path, {}))
+
+
+def _back_up(app: "App") -> "RunResult":
+    from sync.backup import backup
+    from sync.cli.progress import progress
+
+    with app.writing("the demo") as mirror, app.account() as account, progress() as watch:
+        wishes = app.wishes((), (), "manual")
+        return backup(account, mirror, app.store, app.kinds, wishes, watch)
+
+
+def _edit(app: "App") -> list[str]:
+    """Do over HTTP what an owner does on the site; returns what was done, in words."""
+    from sync.backup import choose_agent
+
+    memory, person, message = (app.kinds[each] for each in ("memory", "person", "localization_key"))
+    with app.account() as account:
+        agent = choose_agent(_AGENT, account.agents())
+        with account.giver(agent) as access:
+            first, second, *_ = access.page(memory, 0, 10).documents
+            access.update(memory, {**first, "title": f"{first['title']} (orari nuovi)"})
+            access.delete(memory, second)
+            visitor = {"personType": "Receiver", "name": "Livia", "pin": "004217", "tag": "🦉"}
+            access.create(person, visitor)
+            greeting = access.page(message, 0, 1).documents[0]
+            access.update(message, {**greeting, "value": f"{greeting['value']} Benvenuti!"})
+    return [
+        f"changes the title of a content: {first['title']}",
+        f"deletes another one: {second['title']}",
+        "adds a person: Livia",
+        f"rewords a message: {greeting['key']}",
+    ]
+
+
+def _changes_table(app: "App", changes: list[Any]) -> "RenderableType":
+    rows = []
+    for each in changes:
+        if each.kind not in app.kinds:
+            continue
+        kind = app.kinds[each.kind]
+        fields = ""
+        if each.before and each.document:
+            fields = ", ".join(kind.differences(each.before, each.document))
+        rows.append((each.op, each.kind, each.key[:13], fields))
+    return table("what", "kind", "key", "fields", rows=rows)

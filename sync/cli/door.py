@@ -1,0 +1,167 @@
+"""What every command shares: its options, its settings, and how its result is told."""
+
+import functools
+import inspect
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.redact import Redactor
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sync.app import App
+    from sync.config import Config
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The result of a command.
+
+    Attributes:
+        data: for machines: what the JSON document holds after `command` and `exit_code`.
+        text: for people: lines and tables.
+        then: what goes on after it was told.
+    """
+
+    data: Mapping[str, Any]
+    text: Sequence["RenderableType"] = ()
+    exit_code: int = 0
+    then: Callable[[], None] | None = None
+
+
+@dataclass
+class Door:
+    """One call of the program."""
+
+    command: str = ""
+    config_path: str | None = None
+    level: str | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    redact: Redactor = field(default_factory=Redactor)
+
+    def tell(self, text: str) -> None:
+        """Say something on stderr, without secrets."""
+        click.echo(self.redact(text), err=True)
+
+    def config(self) -> "Config":
+        """The settings.
+
+        Raises:
+            UsageError: there are none, or they are wrong.
+        """
+        from sync import config
+
+        return config.load(config.find(self.config_path, os.environ), os.environ)
+
+    def app(self, config: "Config | None" = None) -> "App":
+        """The program for these settings, or for those of the call."""
+        from sync import log
+        from sync.app import App
+
+        # On a terminal there is the progress to look at.
+        log.set_up(self.level or ("warning" if sys.stderr.isatty() else "info"), self.redact)
+        return App(config or self.config(), self.stop, self.redact)
+
+
+def command(
+    *params: click.Parameter, name: str, short_help: str
+) -> Callable[[Callable[..., Reply]], click.Command]:
+    """Make a command of a function that takes the `Door` and returns a `Reply`.
+
+    Args:
+        params: its own arguments and options; they are named as the function names them.
+        name: of the command.
+        short_help: for the list of commands.
+    """
+
+    def decorate(function: Callable[..., Reply]) -> click.Command:
+        @functools.wraps(function)
+        def call(*, as_json: bool, **values: Any) -> int:
+            context = click.get_current_context()
+            door: Door = context.obj
+            door.command = context.command_path.partition(" ")[2]
+            door.config_path = values.pop("config_path") or door.config_path
+            door.level = values.pop("level") or door.level
+            reply = function(door, **values)
+            _tell(door, reply, as_json=as_json)
+            if reply.then:
+                sys.stdout.flush()
+                reply.then()
+            return reply.exit_code
+
+        return click.Command(
+            name,
+            callback=call,
+            params=[*params, *_SHARED],
+            help=inspect.getdoc(function),
+            short_help=short_help,
+        )
+
+    return decorate
+
+
+_SHARED = (
+    click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document."),
+    click.Option(["--config", "config_path"], metavar="PATH", help="The configuration to use."),
+    click.Option(["-v", "--verbose", "level"], flag_value="debug", help="Log more."),
+    click.Option(["-q", "--quiet", "level"], flag_value="warning", help="Log less."),
+)
+
+
+def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
+    if as_json:
+        head = {"command": door.command, "exit_code": reply.exit_code}
+        print_json({**head, **reply.data})
+        return
+    from rich.console import Console
+
+    is_terminal = sys.stdout.isatty()
+    # Whatever the environment says: no escapes into a pipe.
+    console = Console(
+        force_terminal=is_terminal,
+        width=None if is_terminal else WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    for each in reply.text:
+        console.print(each)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print the one JSON document of a command."""
+    click.echo(json.dumps(document, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def table(
+    *columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = ()
+) -> "RenderableType":
+    """A table that fits a terminal.
+
+    Args:
+        columns: the headings.
+        rows: the cells.
+        right: the headings whose cells are numbers.
+    """
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left")
+    for row in rows:
+        made.add_row(*("" if cell is None else str(cell) for cell in row))
+    return made

@@ -1,0 +1,94 @@
+"""How snapshots are told: as JSON (design 9) and as tables."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sync.cli.door import table
+from sync.mirror.mirror import KindResult, Snapshot, Source
+
+
+def source_json(source: Source) -> dict[str, Any]:
+    """A source, as every JSON document names it."""
+    return {"scope": source.scope, "name": source.name, "remote_id": source.remote_id}
+
+
+def snapshot_json(snapshot: Snapshot, *, kinds: bool) -> dict[str, Any]:
+    """A snapshot, with or without its kinds."""
+    document = {
+        "id": snapshot.id,
+        "run_id": snapshot.run_id,
+        "source": source_json(snapshot.source),
+        "started_at": snapshot.started_at,
+        "finished_at": snapshot.finished_at,
+        "status": snapshot.status,
+        "reason": snapshot.reason,
+        "error": snapshot.error,
+    }
+    if kinds:
+        document["kinds"] = {name: _kind_json(each) for name, each in snapshot.kinds.items()}
+    return {**document, "files": vars(snapshot.files)}
+
+
+def _kind_json(result: KindResult) -> dict[str, Any]:
+    return {"status": result.status, **vars(result.tally), "error": result.error}
+
+
+def run_table(snapshots: Iterable[Snapshot]) -> Any:
+    """What a run brought, a line for each source and kind."""
+    numbers = ("listed", "new", "changed", "gone")
+    rows: list[tuple[Any, ...]] = []
+    for snapshot in snapshots:
+        name = snapshot.source.name
+        if not snapshot.kinds:
+            rows.append((name, "", snapshot.status))
+        for kind, result in snapshot.kinds.items():
+            tally = result.tally
+            counts = (tally.listed, tally.created, tally.updated, tally.deleted)
+            rows.append((name, kind, result.status, *counts))
+            name = ""
+        files = snapshot.files
+        if files.referenced:
+            troubles = [f"{n} {what}" for what, n in _troubles(snapshot) if n]
+            status = ", ".join(troubles) or "complete"
+            rows.append((name, "(files)", status, files.referenced, files.downloaded))
+    return table("source", "kind", "status", *numbers, rows=rows, right=numbers)
+
+
+def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
+    """Why snapshots are not complete, a line for each reason."""
+    lines = []
+    for snapshot in snapshots:
+        reasons = {each.error: kind for kind, each in snapshot.kinds.items() if each.error}
+        lines += [f"{snapshot.source.name}, {kind}: {why}" for why, kind in reasons.items()]
+        if snapshot.error:
+            lines.append(f"{snapshot.source.name}: {snapshot.error}")
+    return lines
+
+
+def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:
+    """All snapshots, a line each."""
+    rows = [
+        (
+            each.id,
+            each.run_id,
+            each.source.name,
+            f"{each.started_at.astimezone():%Y-%m-%d %H:%M}",
+            each.status,
+            each.reason,
+            sum(result.tally.listed for result in each.kinds.values()),
+            sum(_changed(result) for result in each.kinds.values()),
+            each.files.referenced,
+        )
+        for each in snapshots
+    ]
+    right = ("id", "run", "objects", "changes", "files")
+    columns = ("id", "run", "source", "started", "status", "reason", "objects", "changes", "files")
+    return table(*columns, rows=rows, right=right)
+
+
+def _changed(result: KindResult) -> int:
+    return result.tally.created + result.tally.updated + result.tally.deleted
+
+
+def _troubles(snapshot: Snapshot) -> tuple[tuple[str, int], ...]:
+    return (("missing", snapshot.files.missing), ("failed", snapshot.files.failed))

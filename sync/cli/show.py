@@ -1,0 +1,47 @@
+"""`aisuru-sync show`: one object, as it is or as it was."""
+
+import json
+from typing import Any
+
+import click
+
+from sync.cli.door import Door, Reply
+from sync.cli.door import command as make_command
+
+
+@make_command(
+    click.Argument(["kind"]),
+    click.Argument(["key"]),
+    click.Option(["--snapshot", "snapshot_id"], type=int, metavar="ID", help="As at a snapshot."),
+    click.Option(["--at"], metavar="TIME", help="As at a time, ISO 8601; local unless it says."),
+    click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
+    name="show",
+    short_help="Show one object, now or as it was.",
+)
+def command(
+    door: Door, kind: str, key: str, snapshot_id: int | None, at: str | None, memori: str | None
+) -> Reply:
+    """Show the object KEY of KIND, as last seen, or as it was at a snapshot or a time.
+
+    PINs are kept in the mirror, but shown as stars.
+    """
+    from sync.cli.report import source_json
+    from sync.history import moment, show
+
+    app = door.app()
+    with app.reading() as mirror:
+        when = moment(at) if at else None
+        shown = show(mirror, app.kinds, kind, key, snapshot_id=snapshot_id, at=when, memori=memori)
+    data = {
+        "source": source_json(shown.source),
+        "kind": kind,
+        "key": key,
+        "snapshot_id": shown.snapshot_id,
+        "document": shown.document,
+    }
+    lines = [f"{name}: {_line(value)}" for name, value in shown.document.items()]
+    return Reply(data=data, text=[f"{kind} {key} of {shown.source.name}", *lines])
+
+
+def _line(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
