@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from sync.errors import StorageError
 
@@ -58,16 +57,16 @@ class FileStore:
             whatever `chunks` raises; nothing is left behind.
         """
         digest, size_bytes = hashlib.sha256(), 0
-        with self._temporary() as (file, path):
+        with self._temporary() as (descriptor, path):
             for chunk in chunks:
                 digest.update(chunk)
                 size_bytes += len(chunk)
                 with _disk(self.root):
-                    file.write(chunk)
+                    _write(descriptor, chunk)
             blob = Blob(digest.hexdigest(), size_bytes)
             if not self.has(blob):
                 with _disk(self.root):
-                    self._keep(file, path, blob)
+                    self._keep(descriptor, path, blob)
         return blob
 
     def has(self, blob: Blob) -> bool:
@@ -82,20 +81,19 @@ class FileStore:
         return self.root / "sha256" / sha256[:2] / sha256[2:]
 
     @contextmanager
-    def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
+    def _temporary(self) -> Iterator[tuple[int, Path]]:
         with _disk(self.root):
             descriptor, name = tempfile.mkstemp(dir=self.root / _TEMPORARY)
         path = Path(name)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file, path
+            yield descriptor, path
         finally:
+            os.close(descriptor)
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
-    def _keep(self, file: BinaryIO, path: Path, blob: Blob) -> None:
-        file.flush()
-        os.fsync(file.fileno())
+    def _keep(self, descriptor: int, path: Path, blob: Blob) -> None:
+        os.fsync(descriptor)
         target = self.path(blob.sha256)
         new_folder = not target.parent.exists()
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,6 +101,12 @@ class FileStore:
         _sync_folder(target.parent)
         if new_folder:
             _sync_folder(target.parent.parent)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _sync_folder(folder: Path) -> None:

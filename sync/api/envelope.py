@@ -66,10 +66,10 @@ def read_envelope(name: str, status: int, data: bytes) -> dict[str, Any]:
         BadAnswer: the body is no envelope.
     """
     answer = _object(data)
-    code = answer.get("resultCode")
-    if isinstance(code, int) and not isinstance(code, bool):
-        if code == 0:
-            return answer
+    code = _code(answer)
+    if code == 0:
+        return answer
+    if code is not None:
         raise refusal(name, code, str(answer.get("resultMessage") or "refused"))
     if status in _LATER:
         raise Unavailable(f"{name}: HTTP {status}", "try later", carried_out=status != TOO_MANY)
@@ -80,7 +80,8 @@ def read_envelope(name: str, status: int, data: bytes) -> dict[str, Any]:
 
 def is_envelope(data: bytes) -> bool:
     """Is this an answer of the remote about a file, and not the file?"""
-    return _object(data).keys() >= {"requestID", "resultCode"}
+    answer = _object(data)
+    return "requestID" in answer and _code(answer) not in (None, 0)
 
 
 def refusal(name: str, code: int, message: str) -> RemoteError:
@@ -105,3 +106,8 @@ def _object(data: bytes) -> dict[str, Any]:
     except BadAnswer:
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def _code(answer: dict[str, Any]) -> int | None:
+    code = answer.get("resultCode")
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
