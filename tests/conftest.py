@@ -224,21 +224,31 @@ def workplace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workplace:
     return Workplace(tmp_path, capsys, "sqlite:///mirror.db")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """The URL of an empty database, on each of the two servers in turn."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/mirror.db"
-        return
+@pytest.fixture(scope="session")
+def postgres() -> Any:
+    """The URL of a PostgreSQL database of our own."""
     server = postgres_or_skip()
     name = f"aisuru_sync_test_{os.getpid()}"
     with server.connect() as connection:
-        connection.execute(sa.text(f"drop database if exists {name}"))
         connection.execute(sa.text(f"create database {name}"))
     yield server.url.set(database=name).render_as_string(hide_password=False)
     with server.connect() as connection:
         connection.execute(sa.text(f"drop database {name} with (force)"))
     server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, on each of the two servers in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/mirror.db"
+    url: str = request.getfixturevalue("postgres")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("drop schema public cascade"))
+        connection.execute(sa.text("create schema public"))
+    engine.dispose()
+    return url
 
 
 @pytest.fixture

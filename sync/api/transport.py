@@ -160,7 +160,11 @@ class Transport:
         Raises:
             Interrupted: `stop` is set, before or meanwhile.
         """
-        self.check_running()
+
+        def unless_stopped() -> T:
+            self.check_running()
+            return attempt()
+
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _may_repeat(error, safe=safe)),
             wait=_pause,
@@ -171,7 +175,7 @@ class Transport:
             reraise=True,
         )
         try:
-            return again(attempt)
+            return again(unless_stopped)
         except Unavailable:
             self.check_running()
             raise

@@ -284,15 +284,19 @@ class Staging:
             self._connection.execute(sa.insert(change).from_select(columns, rows))
 
     def _supersede(self, stage: _Stage) -> None:
-        change, table = self._tables.change, stage.table
+        """Close what stood last of each object that changed, a deletion included."""
+        change = self._tables.change
         new = self._new_changes(stage).subquery()
-        before = (
-            sa.select(table.c.change_id)
-            .join(new, new.c.key == table.c.key)
-            .where(table.c.source_id == self._source_id)
-        )
         self._connection.execute(
-            sa.update(change).where(change.c.id.in_(before)).values(superseded_in=self._snapshot_id)
+            sa.update(change)
+            .where(
+                change.c.source_id == self._source_id,
+                change.c.kind == stage.kind.name,
+                change.c.key.in_(sa.select(new.c.key)),
+                change.c.superseded_in.is_(None),
+                change.c.snapshot_id != self._snapshot_id,
+            )
+            .values(superseded_in=self._snapshot_id)
         )
 
     def _project(self, stage: _Stage) -> None:

@@ -98,6 +98,7 @@ class _Teller:
         time = self._time()
         agent.settings |= {
             "description": told["description"],
+            "memoriConfigurationID": "MemoriCloud-it_IT",
             "culture": "it-IT",
             "categories": told["categories"],
             "giverTag": tag,

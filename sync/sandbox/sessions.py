@@ -80,6 +80,7 @@ def _state(session: Session) -> Document:
         named = {"stateName": "WaitingForGiverActivityChoice", "state": "G1"}
     tag = session.person["tag"] if session.person else ANONYMOUS_TAG
     return named | {
+        "previousState": "I0",
         "currentTag": tag,
         "currentTagAuthenticated": session.person is not None,
         "acceptsTimeout": False,

@@ -1,0 +1,213 @@
+"""The way in, against the sandbox: login, Giver sessions, and the trap of the wrong PIN."""
+
+import threading
+
+import pytest
+
+from sync.api.account import Account, Agent, Credentials, is_giver
+from sync.api.transport import Transport
+from sync.errors import AccessDenied, AccountRefused, BadAnswer, NotFound
+from sync.kinds import KINDS
+from sync.redact import Redactor
+
+
+@pytest.fixture
+def connect(sandbox):
+    """Make an account that is not logged in yet."""
+    made = []
+
+    def connect(**over) -> Account:
+        owner = sandbox.world.account
+        facts = {"tenant": owner.tenant, "user": owner.user_name, "password": owner.password}
+        transport = Transport(
+            sandbox.url, sandbox.url, redactor=Redactor(), stop=threading.Event(), retry_s=0
+        )
+        made.append(transport)
+        return Account(transport, Credentials(**{**facts, **over}))
+
+    yield connect
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def account(connect):
+    account = connect()
+    account.log_in()
+    return account
+
+
+def test_a_login_by_name_or_e_mail_tells_whose_account_it_is(connect, world):
+    for user in (world.account.user_name, world.account.email):
+        account = connect(user=user)
+        account.log_in()
+        assert account.user_id == world.account.user_id
+
+
+def test_a_ready_token_does_as_well_and_is_not_given_back(connect, account, sandbox, world):
+    token = account.access.credential["token"]
+    other = connect(token=token, password="")
+    other.log_in()
+    assert other.user_id == world.account.user_id
+    other.log_out()
+    assert token in sandbox.tokens
+
+
+@pytest.mark.parametrize(
+    ("over", "hint"),
+    [
+        ({"password": "wrong"}, "locks"),
+        ({"user": "nobody"}, "`user`"),
+        ({"tenant": "nowhere"}, "`tenant`"),
+    ],
+)
+def test_refused_credentials_are_tried_once_only(connect, sandbox, over, hint):
+    with pytest.raises(AccountRefused) as raised:
+        connect(**over).log_in()
+    assert hint in raised.value.hint
+    assert raised.value.exit_code == 12
+    assert len(sandbox.calls) == 1
+
+
+@pytest.mark.parametrize("code", [-11, -14, -15, -38])
+def test_codes_that_lock_an_account_stop_everything(connect, world, sandbox, code):
+    world.account.login_refusal = code
+    with pytest.raises(AccountRefused, match=str(code)):
+        connect().log_in()
+    assert len(sandbox.calls) == 1
+
+
+def test_a_ready_token_that_ended_is_not_tried_again(connect):
+    with pytest.raises(AccountRefused, match="ended"):
+        connect(token="00000000-0000-4000-8000-000000000000").log_in()
+
+
+def test_a_giver_session_is_opened_and_closed_whatever_happens(account, sandbox):
+    (agent,) = account.agents()
+    with pytest.raises(RuntimeError), account.giver(agent):
+        assert len(sandbox.sessions) == 1
+        raise RuntimeError
+    assert not sandbox.sessions
+
+
+def test_a_wrong_pin_opens_an_ordinary_session_which_is_closed_and_told(
+    account, sandbox, world
+):
+    world.agent("Guide").settings["giverPIN"] = "999999"
+    (agent,) = account.agents()
+    with pytest.raises(AccessDenied, match="not its Giver's"), account.giver(agent):
+        pass
+    assert not sandbox.sessions
+    assert [each.method for each in sandbox.calls if "/Session" in each.template] == [
+        "POST",
+        "DELETE",
+    ]
+
+
+def test_a_private_agent_is_opened_with_its_secret_token(account, world):
+    world.agent("Guide").settings.update(privacyType="PRIVATE", secretToken="t0ken-for-private")
+    (agent,) = account.agents()
+    with account.giver(agent) as access:
+        assert access.page(KINDS["person"], 0, 10).count == 2
+
+
+def test_a_secret_agent_needs_its_own_password(account, world):
+    guide = world.agent("Guide")
+    guide.settings["privacyType"] = "SECRET"
+    guide.password = "own-password"
+    (agent,) = account.agents()
+    with pytest.raises(AccessDenied) as raised, account.giver(agent):
+        pass
+    assert "password_file" in raised.value.hint
+    with account.giver(agent, "own-password"):
+        pass
+
+
+def test_a_co_author_finds_tag_and_pin_in_the_accepted_invitation():
+    agent = Agent.of(
+        {
+            "memoriID": "1",
+            "engineMemoriID": "2",
+            "name": "Guide",
+            "receivedInvitations": [
+                {"type": "GIVER", "state": "PENDING", "tag": "x", "pin": "000000"},
+                {"type": "GIVER", "state": "ACCEPTED", "tag": "🎓", "pin": "271828"},
+            ],
+        }
+    )
+    assert (agent.giver_tag, agent.giver_pin) == ("🎓", "271828")
+    assert "271828" not in repr(agent)
+
+
+def test_a_memori_without_its_ids_is_a_bad_answer():
+    with pytest.raises(BadAnswer, match="Guide"):
+        Agent.of({"name": "Guide", "memoriID": "1"})
+
+
+@pytest.mark.parametrize(
+    ("state", "is_it"),
+    [
+        ({"currentTag": "🎓", "currentTagAuthenticated": True}, True),
+        ({"currentTag": "🎓", "currentTagAuthenticated": False}, False),
+        ({"currentTag": "🎓"}, False),
+        ({"currentTag": "👤", "currentTagAuthenticated": True}, False),
+        (None, False),
+    ],
+)
+def test_a_session_is_the_givers_only_if_its_state_says_so(state, is_it):
+    assert is_giver(state, "🎓") is is_it
+    assert not is_giver({"currentTag": "", "currentTagAuthenticated": True}, "")
+
+
+def test_objects_are_created_read_changed_and_removed_by_kind(account):
+    (agent,) = account.agents()
+    person, memory, medium = (KINDS[each] for each in ("person", "memory", "medium"))
+    with account.giver(agent) as access:
+        livia = {"personType": "Receiver", "name": "Livia", "pin": "000042", "tag": "🦉"}
+        key = access.create(person, livia)
+        access.update(person, {"personID": key, "name": "Livia B."})
+        assert access.get(person, {"personID": key})["name"] == "Livia B."
+
+        title = {"memoryType": "Question", "title": "Why?", "answers": [{"text": "Because."}]}
+        parent = access.create(memory, title)
+        child = {"memoryID": parent, "content": "note", "mimeType": "text/plain"}
+        child["mediumID"] = access.create(medium, child)
+        assert access.get(medium, child)["content"] == "note"
+
+        access.delete(medium, child)
+        access.delete(memory, {"memoryID": parent})
+        access.delete(person, {"personID": key})
+        access.delete(person, {"personID": key})
+        with pytest.raises(NotFound):
+            access.get(person, {"personID": key})
+
+
+def test_a_message_is_changed_by_the_key_in_its_body(account):
+    (agent,) = account.agents()
+    message = KINDS["localization_key"]
+    with account.giver(agent) as access:
+        access.update(message, {"key": "GOODBYE", "value": "Ciao"})
+        assert access.get(message, {"key": "GOODBYE"})["value"] == "Ciao"
+
+
+def test_a_file_is_uploaded_listed_changed_and_removed(account, world):
+    (agent,) = account.agents()
+    asset, access = KINDS["asset"], account.access
+    place = {"memoriID": agent.memori_id}
+    made = access.upload(asset, place, "plan.png", "image/png", b"\x89PNG\r\n\x1a\n....")
+    access.update(asset, {**made, "originalFileName": "ground floor"})
+    assert access.get(asset, made)["originalFileName"] == "ground floor"
+    access.delete(asset, made)
+    assert access.page(asset, 0, 10).documents == [
+        each.document for each in world.assets.values()
+    ]
+
+
+def test_no_document_that_comes_out_holds_a_session_id(account, sandbox):
+    (agent,) = account.agents()
+    with account.giver(agent) as access:
+        access.create(KINDS["person"], {"personType": "Receiver", "name": "A", "pin": "111111"})
+        documents = access.page(KINDS["person"], 0, 10).documents
+        (session,) = sandbox.sessions
+    assert session not in str(documents)
+    assert all(each["creationSessionID"].startswith("~") for each in documents)
