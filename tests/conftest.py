@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import random
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import structlog
 from contract import Contract
 
 from sync.cli import run
-from sync.sandbox import Agent, FaultSet, Sandbox, World
+from sync.sandbox import Agent, Asset, FaultSet, Sandbox, World
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
 hypothesis.settings.load_profile("ci")
@@ -143,8 +142,6 @@ def world() -> World:
 
 def fill(world: World, agent: Agent) -> None:
     """Teach an agent a little: a person, two contents, a medium with its asset."""
-    from sync.sandbox import Asset
-
     audit = {
         "creationTimestamp": "2024-02-01T10:00:00Z",
         "creationSessionID": "5e551000-0000-4000-8000-0000000000aa",
@@ -256,11 +253,3 @@ def work(workplace: Workplace, sandbox: Sandbox) -> Workplace:
     """A folder with settings for the sandbox."""
     workplace.settle(sandbox)
     return workplace
-
-
-@pytest.fixture
-def node() -> str:
-    path = shutil.which("node")
-    if path is None:
-        pytest.skip("node is not installed")
-    return path

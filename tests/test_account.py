@@ -90,9 +90,7 @@ def test_a_giver_session_is_opened_and_closed_whatever_happens(account, sandbox)
     assert not sandbox.sessions
 
 
-def test_a_wrong_pin_opens_an_ordinary_session_which_is_closed_and_told(
-    account, sandbox, world
-):
+def test_a_wrong_pin_opens_an_ordinary_session_which_is_closed_and_told(account, sandbox, world):
     world.agent("Guide").settings["giverPIN"] = "999999"
     (agent,) = account.agents()
     with pytest.raises(AccessDenied, match="not its Giver's"), account.giver(agent):
@@ -198,9 +196,7 @@ def test_a_file_is_uploaded_listed_changed_and_removed(account, world):
     access.update(asset, {**made, "originalFileName": "ground floor"})
     assert access.get(asset, made)["originalFileName"] == "ground floor"
     access.delete(asset, made)
-    assert access.page(asset, 0, 10).documents == [
-        each.document for each in world.assets.values()
-    ]
+    assert access.page(asset, 0, 10).documents == [each.document for each in world.assets.values()]
 
 
 def test_no_document_that_comes_out_holds_a_session_id(account, sandbox):

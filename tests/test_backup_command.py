@@ -1,5 +1,6 @@
 """`aisuru-sync backup` as its users run it: over real HTTP, into a real database."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -19,7 +20,7 @@ def calls(sandbox: Sandbox) -> Counter[str]:
 def changes(work: Workplace, run_id: int) -> list[tuple[str, str, str]]:
     query = f"""
         select c.kind, c.key, c.op from change c join snapshot s on s.id = c.snapshot_id
-        where s.run_id = {run_id} order by c.kind, c.key"""  # noqa: S608
+        where s.run_id = {run_id} order by c.kind, c.key"""
     return work.sql(query)
 
 
@@ -260,7 +261,6 @@ def test_a_memory_without_its_media_list_is_asked_for_them(
 ):
     def strip(app):
         """A remote that leaves `media` out of its memories."""
-        import json
 
         def call(environ, start_response):
             if "/memories/" not in environ["PATH_INFO"].lower():
@@ -359,13 +359,15 @@ def test_a_json_file_is_kept_as_it_is(work: Workplace, world: World):
 def test_files_that_texts_refer_to_are_fetched_too(work: Workplace, world: World):
     name = "11111111-aaaa-4bbb-8ccc-000000000009.png"
     url = f"https://assets.memori.ai/api/v2/asset/{name}"
-    world.assets[name] = Asset({"assetID": name[:-4], "assetURL": url, "mimeType": "image/png"}, PNG)
+    world.assets[name] = Asset(
+        {"assetID": name[:-4], "assetURL": url, "mimeType": "image/png"}, PNG
+    )
     answer = world.agent("Guide").memories["m-tale-1"]["answers"][0]
     answer["text"] = f'<p>See <img src="{url}">.</p>'
 
     work.backup()
 
-    stored = work.sql(f"select status from file where key = 'asset/{name}'")  # noqa: S608
+    stored = work.sql(f"select status from file where key = 'asset/{name}'")
     assert set(stored) == {("stored",)}
 
 

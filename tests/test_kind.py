@@ -218,7 +218,9 @@ def test_nothing_secret_of_a_memori_is_kept():
 
 def test_children_are_cut_out_of_their_parent_with_their_place():
     medium = KINDS["medium"]
-    parent, found = cut_out({"memoryID": "m", "media": [{"mediumID": "a"}, {"mediumID": "b"}]}, medium)
+    parent, found = cut_out(
+        {"memoryID": "m", "media": [{"mediumID": "a"}, {"mediumID": "b"}]}, medium
+    )
     assert parent == {"memoryID": "m"}
     assert adopt(found, medium, "m") == [
         {"mediumID": "a", "memoryID": "m", "position": 0},

@@ -144,14 +144,22 @@ def test_children_of_a_parent_that_was_not_seen_are_not_absent(mirror, source):
 
 
 def test_a_child_that_moved_to_another_parent_is_not_gone_with_the_old_one(mirror, source):
-    see(mirror, source, [{"memoryID": "h"}], kind=MEMORY, children=[{"mediumID": "x", "memoryID": "h"}])
+    see(
+        mirror,
+        source,
+        [{"memoryID": "h"}],
+        kind=MEMORY,
+        children=[{"mediumID": "x", "memoryID": "h"}],
+    )
     moved = [{"mediumID": "x", "memoryID": "t"}]
     see(mirror, source, [{"memoryID": "t"}], kind=MEMORY, gone=["h"], children=moved)
     (medium,) = mirror.documents(source, MEDIUM)
     assert medium["memoryID"] == "t"
 
 
-@pytest.mark.parametrize("name", ["a\x00b", "\ud800", "🦊", "'; drop table person; --", "x" * 99_999])
+@pytest.mark.parametrize(
+    "name", ["a\x00b", "\ud800", "🦊", "'; drop table person; --", "x" * 99_999]
+)
 def test_hostile_text_is_kept_exactly(mirror, source, name):
     document = {"personID": "a", "name": name, "big": 10**40}
     see(mirror, source, [document])
@@ -225,7 +233,7 @@ def test_check_tells_what_does_not_agree(mirror, source, tmp_path):
 def test_a_mirror_holds_one_account(mirror):
     account = mirror.account("u1", "owner")
     assert mirror.account("u1", "new name") == replace(account, name="new name")
-    with pytest.raises(UsageError, match="another|not of"):
+    with pytest.raises(UsageError, match="not of"):
         mirror.account("u2", "other")
 
 

@@ -78,7 +78,7 @@ def test_documents_are_sent_as_canonical_json(transport, remote):
     ("status", "body", "error"),
     [
         (200, {"resultCode": 404, "resultMessage": "Person not found"}, NotFound),
-        (404, {"resultCode": 404, "resultMessage": f"Session with ID \"{SESSION}\" not found"},
+        (404, {"resultCode": 404, "resultMessage": f'Session with ID "{SESSION}" not found'},
          CredentialGone),
         (200, {"resultCode": -101}, CredentialGone),
         (200, {"resultCode": -103}, CredentialGone),
@@ -206,7 +206,9 @@ def test_a_host_that_nobody_listens_on_is_unavailable_and_was_not_reached(stop):
 
 
 def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remote):
-    remote.get(ASSET_URL, body=b"x" * 600_000, content_type="image/png; q=1", headers={"ETag": '"1"'})
+    remote.get(
+        ASSET_URL, body=b"x" * 600_000, content_type="image/png; q=1", headers={"ETag": '"1"'}
+    )
     with transport.stream(ASSET, {"file": "a.png", "session": SESSION}) as body:
         assert body is not None
         assert (body.mime_type, body.etag) == ("image/png", '"1"')

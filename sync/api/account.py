@@ -109,7 +109,7 @@ class Account:
 
     def log_out(self) -> None:
         """Give back a token that was got by a password; a ready one stays as it is."""
-        if not self._credentials.token:
+        if self.access.credential["token"] and not self._credentials.token:
             with suppress(SyncError):
                 self._transport.call(_LOGOUT, self.access.credential, parting=True)
 

@@ -105,10 +105,6 @@ def _run(door: Door, args: list[str], signals: list[int]) -> int:
         failure = error
     except (KeyboardInterrupt, click.Abort):
         failure = Interrupted("stopped at once")
-    except BrokenPipeError:
-        # Whoever read our output has had enough.
-        sys.stderr.close()
-        return 0
     except Exception:  # noqa: BLE001 - the outermost door
         door.tell(traceback.format_exc())
         failure = SyncError("this is a bug", "please report the lines above")

@@ -95,7 +95,6 @@ def command(
             reply = function(door, **values)
             _tell(door, reply, as_json=as_json)
             if reply.then:
-                sys.stdout.flush()
                 reply.then()
             return reply.exit_code
 
@@ -119,10 +118,19 @@ _SHARED = (
 
 
 def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
-    if as_json:
-        head = {"command": door.command, "exit_code": reply.exit_code}
-        print_json({**head, **reply.data})
-        return
+    try:
+        if as_json:
+            head = {"command": door.command, "exit_code": reply.exit_code}
+            print_json({**head, **reply.data})
+        else:
+            click.echo(_drawn(reply.text), nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has had enough; what was asked for is done all the same.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _drawn(text: Sequence["RenderableType"]) -> str:
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()
@@ -134,8 +142,10 @@ def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
         markup=False,
         emoji=False,
     )
-    for each in reply.text:
-        console.print(each)
+    with console.capture() as capture:
+        for each in text:
+            console.print(each)
+    return capture.get()
 
 
 def print_json(document: Mapping[str, Any]) -> None:

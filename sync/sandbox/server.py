@@ -109,9 +109,19 @@ class Sandbox:
         return self.remote.tokens
 
     def start(self) -> None:
-        """Listen, and answer on threads of its own."""
+        """Listen, and answer on threads of its own.
+
+        Raises:
+            OSError: the port is taken.
+        """
         sockets: dict[int, wasyncore.dispatcher] = {}
-        server = create_server(self._app, map=sockets, host=HOST, port=self._port, threads=THREADS)
+        try:
+            server = create_server(
+                self._app, map=sockets, host=HOST, port=self._port, threads=THREADS
+            )
+        except OSError:
+            wasyncore.close_all(map=sockets)
+            raise
         self._port = server.effective_port
         stopping = Event()
 

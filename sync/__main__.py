@@ -1,0 +1,5 @@
+"""`python -m sync` is `aisuru-sync`."""
+
+from sync.cli import main
+
+main()

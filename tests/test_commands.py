@@ -1,0 +1,482 @@
+"""The commands beside `backup`, and what each sort of bad input ends with."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
+from conftest import Workplace, fill
+
+from sync.cli import _COMMANDS, cli, run
+from sync.cli.door import Door
+from sync.mirror.database import open_database
+from sync.mirror.lock import hold
+from sync.sandbox import Fault, FaultSet, Sandbox, World
+
+PROGRAM = [sys.executable, "-m", "sync"]
+
+
+def command(name: str) -> list[str]:
+    return [*PROGRAM, *name.split()]
+
+
+def test_help_needs_none_of_the_heavy_libraries():
+    code = "import sys; from sync.cli import run; run(['--help']); print(*sys.modules)"
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    loaded = set(out.split())
+    assert "click" in loaded
+    heavy = {"sqlalchemy", "requests", "alembic", "flask", "rich", "structlog", "msgspec"}
+    assert not loaded & heavy
+
+
+@pytest.mark.parametrize("name", [*_COMMANDS, "config init", "config check"])
+def test_every_command_has_help_and_fits_a_terminal(name: str):
+    outcome = CliRunner().invoke(cli, [*name.split(), "--help"], obj=Door(), terminal_width=80)
+    assert outcome.exit_code == 0
+    assert "--json" in outcome.output or name == "config"
+    assert max(map(len, outcome.output.splitlines())) <= 80
+
+
+def test_the_version_is_told(capsys):
+    assert run(["--version"]) == 0
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("args", "part"),
+    [
+        (["--nonsense"], "nonsense"),
+        (["nonsense"], "nonsense"),
+        (["backup", "--nonsense"], "nonsense"),
+        (["show", "person"], "KEY"),
+        (["show", "person", "x", "--snapshot", "soon"], "soon"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_says_so_in_json_too(args, part, capsys):
+    assert run(args) == 2
+    assert part in capsys.readouterr().err
+    assert run([*args, "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["exit_code"] == 2
+    assert part in document["error"]["message"]
+
+
+# -- bad input: a clear message, its exit code, nothing lost
+
+
+def expect(outcome, code: int, *parts: str) -> None:
+    assert outcome.code == code, outcome
+    assert outcome.out == ""
+    lines = [each for each in outcome.err.splitlines() if not each.startswith("timestamp=")]
+    assert lines[0].startswith("error: ")
+    assert len(lines) <= 2
+    for part in parts:
+        assert part in "\n".join(lines)
+
+
+def test_an_unreachable_host_ends_with_5(work: Workplace):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    text = work.config.read_text()
+    work.config.write_text(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", text))
+    expect(work.run("backup"), 5, "cannot connect", "hint: check the network")
+
+
+def test_a_wrong_password_ends_with_12_after_one_try(work: Workplace, sandbox: Sandbox):
+    (work.folder / "password").write_text("wrong")
+    expect(work.run("backup"), 12, "-13", "locks")
+    assert [each.template for each in sandbox.calls] == ["/api/v2/Login"]
+
+
+def test_an_unknown_tenant_ends_with_12(workplace: Workplace, sandbox: Sandbox):
+    workplace.settle(sandbox)
+    text = workplace.config.read_text()
+    workplace.config.write_text(text.replace("[account]", '[account]\ntenant = "nowhere"'))
+    expect(workplace.run("backup"), 12, "`tenant`")
+
+
+def test_no_password_at_all_ends_with_2(work: Workplace):
+    work.config.write_text(work.config.read_text().replace('password_file = "password"', ""))
+    expect(work.run("backup"), 2, "no password", "AISURU_SYNC_PASSWORD")
+
+
+def test_a_memori_that_is_not_there_ends_with_2_and_names_those_that_are(work: Workplace):
+    expect(work.run("backup", "--memori", "Ghost"), 2, "'Ghost'", "'Guide'")
+
+
+def test_a_memori_name_that_fits_two_ends_with_2_and_tells_their_ids(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    other = world.add_agent("Archive")
+    other.settings["name"] = "Guide"
+    expect(work.run("backup", "--memori", "Guide"), 2, "several", other.memori_id)
+
+
+def test_a_kind_that_is_not_there_ends_with_2(work: Workplace):
+    expect(work.run("backup", "--kind", "ghost"), 2, "ghost", "person")
+
+
+def test_a_wrong_pin_fails_its_agent_alone_and_ends_with_12(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    fill(world, world.add_agent("Archive"))
+    world.agent("Guide").settings["giverPIN"] = "999999"
+
+    result = work.backup(code=12)
+
+    status = {each["source"]["name"]: each["status"] for each in result["snapshots"]}
+    assert status == {"owner": "incomplete", "Guide": "failed", "Archive": "complete"}
+    assert "not its Giver's" in result["snapshots"][1]["error"]
+    assert not sandbox.sessions
+
+
+def test_a_storage_that_cannot_be_written_ends_with_8(work: Workplace):
+    (work.folder / "plain").write_text("")
+    for setting in ('database = "sqlite:///plain/m.db"', 'files = "plain/files"'):
+        name = setting.split()[0]
+        text = re.sub(rf"^{name} = .*$", setting, work.config.read_text(), flags=re.MULTILINE)
+        broken = work.folder / "broken.toml"
+        broken.write_text(text)
+        work.capsys.readouterr()
+        code = run(["backup", "--config", str(broken)])
+        err = work.capsys.readouterr().err
+        assert code == 8
+        assert "error: cannot write" in err
+
+
+def test_a_database_that_is_none_ends_with_8(work: Workplace):
+    (work.folder / "mirror.db").write_bytes(b"no database" * 500)
+    expect(work.run("backup"), 8, "not a database")
+
+
+def test_a_mirror_of_a_newer_version_ends_with_10_and_is_left_alone(work: Workplace):
+    work.backup()
+    work.sql("select 1")
+    with sqlite3.connect(work.folder / "mirror.db") as connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+    connection.close()
+    for name in ("backup", "snapshots", "check", "migrate"):
+        expect(work.run(name), 10, "newer version")
+
+
+@pytest.mark.parametrize("name", ["snapshots", "check", "show person x"])
+def test_a_reader_without_a_mirror_ends_with_10(work: Workplace, name: str):
+    expect(work.run(*name.split()), 10, "no mirror here yet", "backup")
+
+
+def test_broken_settings_end_with_2_and_tell_all_problems(work: Workplace):
+    work.config.write_text("[acount]\n[storage]\ndatabse = 1")
+    outcome = work.run("config", "check")
+    assert outcome.code == 2
+    assert "[acount]" in outcome.err
+    assert "databse" in outcome.err
+    work.config.write_text("[account")
+    expect(work.run("backup"), 2, "not TOML")
+
+
+def test_a_mirror_of_another_account_ends_with_2(work: Workplace, sandbox: Sandbox, world: World):
+    work.backup()
+    world.account.user_id = "another"
+    expect(work.run("backup"), 2, "this mirror holds the account of", "[storage]")
+
+
+def test_a_second_backup_at_the_same_time_ends_with_11(work: Workplace):
+    work.backup()
+    engine = open_database(f"sqlite:///{work.folder}/mirror.db")
+    with hold(engine, "a backup"):
+        expect(work.run("backup"), 11, "in use by a backup (process")
+        assert work.run("snapshots").code == 0
+    engine.dispose()
+
+
+def test_a_bug_ends_with_1_and_is_told_without_secrets(work: Workplace, monkeypatch):
+    (work.folder / "password").write_text("Sup3r-secret")
+
+    def broken(*_):
+        raise RuntimeError("about Sup3r-secret")
+
+    monkeypatch.setattr("sync.api.account.Account._learn_user", broken)
+    monkeypatch.setattr("sync.api.account.Account._log_in", lambda _: broken())
+    outcome = work.run("backup", "--json")
+    assert outcome.code == 1
+    assert outcome.json["error"]["message"] == "this is a bug"
+    assert "RuntimeError" in outcome.err
+    assert "Sup3r-secret" not in outcome.err
+
+
+# -- signals
+
+
+@pytest.fixture
+def slow_backup(workplace: Workplace, world: World):
+    """A backup as a process of its own that is waiting for a page of memories."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def linger(sandbox: Sandbox) -> None:
+        reached.set()
+        go_on.wait(10)
+
+    faults = FaultSet([Fault(path="/memori/v2/memories/*", nth=1, do=linger)])
+    sandbox = Sandbox(world, faults=faults)
+    sandbox.start()
+    workplace.settle(sandbox)
+    process = subprocess.Popen(
+        [*command("backup --json"), "--config", str(workplace.config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert reached.wait(10)
+    yield sandbox, process
+    go_on.set()
+    sandbox.stop()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_backup_soon_with_what_was_seen_committed(
+    workplace: Workplace, slow_backup, number: int, code: int
+):
+    sandbox, process = slow_backup
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+
+    assert process.returncode == code, err
+    assert json.loads(out)["exit_code"] == code
+    assert "error: stopped by SIG" in err
+    assert not sandbox.sessions
+    statuses = workplace.sql("select status from snapshot order by id")
+    assert statuses == [("interrupted",), ("interrupted",)]
+    assert workplace.sql("select count(*) from person") == [(2,)]
+    assert workplace.run("check").code == 0
+
+
+def test_after_a_kill_the_next_run_marks_the_snapshot_and_goes_on(
+    workplace: Workplace, world: World, slow_backup
+):
+    _, process = slow_backup
+    process.kill()
+    process.communicate(timeout=10)
+    with Sandbox(world) as again:
+        workplace.settle(again)
+        workplace.backup()
+    statuses = [each for (each,) in workplace.sql("select status from snapshot order by id")]
+    assert statuses == ["interrupted", "interrupted", "complete", "complete"]
+    assert workplace.run("check").code == 0
+
+
+# -- the other commands
+
+
+def test_snapshots_lists_what_there_is_for_people_and_for_machines(work: Workplace):
+    work.backup()
+    work.backup("--kind", "person")
+    document = work.run("snapshots", "--json").json
+    assert list(document)[:2] == ["command", "exit_code"]
+    assert [each["run_id"] for each in document["snapshots"]] == [1, 1, 2, 2]
+    assert "kinds" not in document["snapshots"][0]
+    assert set(document["snapshots"][0]["files"]) == {
+        "referenced", "downloaded", "unchanged", "missing", "failed", "bytes",
+    }  # fmt: skip
+    out = work.run("snapshots").out
+    assert "Guide" in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "\x1b" not in out
+
+
+def test_show_tells_an_object_now_and_as_it_was_with_its_pin_as_stars(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    first = work.backup()["snapshots"][1]["id"]
+    between = datetime.now().isoformat()  # noqa: DTZ005 - a user means local time
+    world.agent("Guide").people["p-anna-1"]["name"] = "Anna B."
+    work.backup()
+
+    def name(*args: str) -> str:
+        return work.run("show", "person", "p-anna-1", "--json", *args).json["document"]["name"]
+
+    assert name() == "Anna B."
+    assert name("--snapshot", str(first)) == "Anna"
+    assert name("--at", between) == "Anna"
+    assert name("--memori", "Guide") == "Anna B."
+    out = work.run("show", "person", "p-anna-1").out
+    assert "name: Anna B." in out
+    assert "001234" not in out + work.run("show", "person", "p-anna-1", "--json").out
+    assert "pin: ******" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "part"),
+    [
+        ("ghost x", "no kind"),
+        ("person ghost", "no person 'ghost'"),
+        ("person p-anna-1 --memori Ghost", "no Memori 'Ghost'"),
+        ("person p-anna-1 --snapshot 99", "no snapshot 99"),
+        ("person p-anna-1 --snapshot 1", "no person"),
+        ("person p-anna-1 --at yesterday", "not a time"),
+        ("person p-anna-1 --at 1999-01-01", "no person"),
+        ("person p-anna-1 --at 2026-01-01 --snapshot 2", "either"),
+        ("localization_key GOODBYE", "several"),
+    ],
+)
+def test_show_says_what_it_cannot_find(work: Workplace, sandbox, world, args: str, part: str):
+    world.add_agent("Archive")
+    work.backup()
+    expect(work.run("show", *args.split()), 2, part)
+
+
+def test_show_knows_files_too(work: Workplace):
+    work.backup("--memori", "Guide")
+    key = "asset/00000001-aaaa-4bbb-8ccc-000000000001.png"
+    document = work.run("show", "file", key, "--memori", "Guide", "--json").json["document"]
+    assert document["status"] == "stored"
+    assert len(document["sha256"]) == 64
+
+
+def test_kinds_lists_every_kind_and_what_can_come_back(capsys):
+    assert run(["kinds", "--json"]) == 0
+    kinds = {each["name"]: each for each in json.loads(capsys.readouterr().out)["kinds"]}
+    assert kinds["badge"]["restorable"] is False
+    assert kinds["medium"]["parent"] == "memory"
+    assert run(["kinds"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_migrate_makes_the_database_and_nothing_else(work: Workplace, sandbox: Sandbox):
+    assert work.run("migrate", "--json").json["revision"] == "0001"
+    assert not sandbox.calls
+    assert work.run("snapshots").code == 0
+
+
+def test_check_finds_nothing_wrong_after_a_backup_and_a_lost_blob_later(work: Workplace):
+    work.backup()
+    assert work.run("check", "--json").json["damage"] == []
+    (blob,) = [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
+
+    blob.write_bytes(b"short")
+    damaged = work.run("check", "--json")
+    assert damaged.code == damaged.json["exit_code"] == 4
+    assert "wrong size" in damaged.json["damage"][0]["problem"]
+    blob.unlink()
+    outcome = work.run("check")
+    assert outcome.code == 4
+    assert "is not there" in " ".join(outcome.out.split())
+
+    work.backup()
+    assert work.run("check").code == 0
+
+
+def test_config_init_writes_a_private_sample_that_is_fine_and_overwrites_nothing(
+    work: Workplace, capsys
+):
+    path = work.folder / "sample.toml"
+    assert run(["config", "init", str(path)]) == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run(["config", "check", "--config", str(path)]) == 0
+    assert run(["config", "init", str(path)]) == 2
+    assert run(["config", "init", str(work.folder / "no" / "where.toml")]) == 8
+
+
+def test_every_line_of_the_sample_is_a_setting_with_its_default(work: Workplace):
+    path = work.folder / "sample.toml"
+    run(["config", "init", str(path)])
+    text = re.sub(r"^# (\w+ = |\[)", r"\1", path.read_text(), flags=re.MULTILINE)
+    text = text.replace('database = "sqlite:////var/lib/aisuru-sync/mirror.db"\n', "")
+    path.write_text(text)
+    (work.folder / "password").write_text("x")
+    assert run(["config", "check", "--config", str(path)]) == 0
+
+
+def test_config_check_shows_secrets_as_stars_and_tries_them_out_if_asked(
+    work: Workplace, sandbox: Sandbox
+):
+    outcome = work.run("config", "check")
+    assert outcome.code == 0
+    assert sandbox.world.account.password not in outcome.out
+    assert "account.password = ****" in outcome.out
+    assert not sandbox.calls
+
+    online = work.run("config", "check", "--online", "--json").json
+    assert online["memoris"] == ["Guide"]
+    assert not sandbox.sessions
+
+
+def test_the_database_password_is_not_shown(work: Workplace):
+    text = 'database = "postgresql+psycopg://sync:dbsecret@localhost/aisuru"'
+    work.config.write_text(re.sub(r"database = .*", text, work.config.read_text()))
+    out = work.run("config", "check").out
+    assert "dbsecret" not in out
+    assert "localhost/aisuru" in out
+
+
+def test_the_sandbox_serves_until_it_is_stopped_and_can_save_its_world(tmp_path: Path):
+    saved = tmp_path / "world.json"
+    process = subprocess.Popen(
+        command(f"sandbox --port 0 --json --save {saved}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    document = json.loads(process.stdout.readline())
+    answer = requests.get(document["url"] + "/api/v2/HealthCheck", timeout=5).json()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert answer["resultCode"] == 0
+    assert process.returncode == 0, err
+    assert World.load(saved).account.user_name == document["user"]
+
+
+def test_the_sandbox_says_when_it_cannot_serve(tmp_path: Path, capsys):
+    (tmp_path / "bad.json").write_text("{}")
+    assert run(["sandbox", str(tmp_path / "bad.json")]) == 2
+    assert run(["sandbox", str(tmp_path / "none.json")]) == 2
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert run(["sandbox", "--port", str(server.getsockname()[1])]) == 2
+    assert "--port 0" in capsys.readouterr().err
+
+
+def test_the_demo_shows_the_product_and_leaves_a_folder_to_look_at(capsys):
+    assert run(["demo"]) == 0
+    out = capsys.readouterr().out
+    for part in ("Guida", "updated", "deleted", "GIVER_PRESENTATION", "no damage"):
+        assert part in out
+    folder = re.search(r"All of it is in (\S+?)\. ", " ".join(out.split()))
+    assert folder
+    config = Path(folder[1]) / "aisuru-sync.toml"
+    assert run(["snapshots", "--config", str(config)]) == 0
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_output_into_a_pipe_that_closes_is_no_error(work: Workplace):
+    work.backup()
+    line = (
+        f"{sys.executable} -m sync snapshots --config {work.config} | true; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_there_is_no_escape_in_a_pipe_whatever_the_environment_says(work: Workplace):
+    work.backup()
+    done = subprocess.run(
+        [*command("snapshots"), "--config", str(work.config)],
+        env={**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\x1b" not in done.stdout + done.stderr
