@@ -1,9 +1,11 @@
 """What whole-command tests share: a sandbox under contract, a folder with settings, the command."""
 
+import functools
 import json
 import logging
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import structlog
 from contract import Contract
 
 from sync.cli import run
-from sync.sandbox import Agent, Asset, FaultSet, Sandbox, World
+from sync.sandbox import Agent, Asset, Sandbox, World
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
 hypothesis.settings.load_profile("ci")
@@ -203,16 +205,15 @@ def fill(world: World, agent: Agent) -> None:
 
 
 @pytest.fixture
-def faults() -> FaultSet:
-    """Tests that plan faults override this."""
-    return FaultSet([])
+def serve(contract: Contract) -> Callable[..., Sandbox]:
+    """Make a sandbox whose every answer, and every request to it, is held to the contract."""
+    return functools.partial(Sandbox, middleware=contract.wrap)
 
 
 @pytest.fixture
-def sandbox(world: World, contract: Contract, faults: FaultSet) -> Any:
-    with Sandbox(world, middleware=contract.wrap, faults=faults) as sandbox:
+def sandbox(world: World, serve: Callable[..., Sandbox]) -> Any:
+    with serve(world) as sandbox:
         yield sandbox
-    faults.check()
 
 
 @pytest.fixture

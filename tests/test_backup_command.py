@@ -123,7 +123,7 @@ def test_what_is_deleted_on_the_remote_is_written_as_deleted_and_kept_in_history
 
 
 def test_an_object_that_is_missing_from_the_list_but_still_there_is_not_deleted(
-    workplace: Workplace, world: World
+    serve, workplace: Workplace, world: World
 ):
     agent = world.agent("Guide")
     hidden = {}
@@ -142,7 +142,7 @@ def test_an_object_that_is_missing_from_the_list_but_still_there_is_not_deleted(
             Fault(path="/memori/v2/person/*", do=bring_back),
         ]
     )
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
         result = workplace.backup()
@@ -154,9 +154,9 @@ def test_an_object_that_is_missing_from_the_list_but_still_there_is_not_deleted(
 
 @pytest.mark.parametrize("page_cap", [1, 2, 3])
 def test_a_remote_that_gives_fewer_per_page_than_asked_is_read_to_the_end(
-    workplace: Workplace, world: World, page_cap: int
+    serve, workplace: Workplace, world: World, page_cap: int
 ):
-    with Sandbox(world, page_cap=page_cap) as sandbox:
+    with serve(world, page_cap=page_cap) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup()
 
@@ -179,10 +179,10 @@ def test_a_remote_that_gives_fewer_per_page_than_asked_is_read_to_the_end(
     ],
 )
 def test_a_page_that_is_no_page_makes_its_kind_fail_loudly_and_deletes_nothing(
-    workplace: Workplace, world: World, answer: dict[str, object], why: str
+    serve, workplace: Workplace, world: World, answer: dict[str, object], why: str
 ):
     faults = FaultSet([Fault(path=PEOPLE, nth=2, **answer)])
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
         result = workplace.backup(code=3)
@@ -200,11 +200,11 @@ def test_a_page_that_is_no_page_makes_its_kind_fail_loudly_and_deletes_nothing(
 
 
 def test_a_list_with_fewer_objects_than_it_announces_proves_nothing(
-    workplace: Workplace, world: World
+    serve, workplace: Workplace, world: World
 ):
     body = '{"resultCode": 0, "count": 5, "people": []}'
     faults = FaultSet([Fault(path=PEOPLE, nth=2, status=200, body=body)])
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
         result = workplace.backup(code=3)
@@ -213,11 +213,13 @@ def test_a_list_with_fewer_objects_than_it_announces_proves_nothing(
     assert workplace.sql("select count(*) from person") == [(2,)]
 
 
-def test_a_remote_that_is_busy_for_a_moment_is_asked_again(workplace: Workplace, world: World):
+def test_a_remote_that_is_busy_for_a_moment_is_asked_again(
+    serve, workplace: Workplace, world: World
+):
     faults = FaultSet(
         [Fault(path=PEOPLE, nth=1, times=2, status=503, headers={"Retry-After": "0"})]
     )
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox, retry_s=10)
         result = workplace.backup()
     faults.check()
@@ -226,14 +228,14 @@ def test_a_remote_that_is_busy_for_a_moment_is_asked_again(workplace: Workplace,
 
 
 def test_a_session_that_dies_in_the_middle_is_opened_again_and_the_run_goes_on(
-    workplace: Workplace, world: World
+    serve, workplace: Workplace, world: World
 ):
     def kill(sandbox: Sandbox) -> None:
         with sandbox.lock:
             sandbox.sessions.clear()
 
     faults = FaultSet([Fault(path="/memori/v2/memories/*", nth=1, do=kill)])
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup()
         assert not sandbox.sessions
@@ -242,13 +244,15 @@ def test_a_session_that_dies_in_the_middle_is_opened_again_and_the_run_goes_on(
     assert kind(result, "Guide", "memory")["listed"] == 2
 
 
-def test_a_login_token_that_ends_in_the_middle_is_got_again(workplace: Workplace, world: World):
+def test_a_login_token_that_ends_in_the_middle_is_got_again(
+    serve, workplace: Workplace, world: World
+):
     def kill(sandbox: Sandbox) -> None:
         with sandbox.lock:
             sandbox.tokens.clear()
 
     faults = FaultSet([Fault(path="/api/v2/badges/*", nth=1, do=kill)])
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup()
     faults.check()
@@ -309,10 +313,10 @@ def test_a_file_that_is_not_there_is_told_once_and_leaves_the_snapshot_complete(
 
 
 def test_a_download_that_fails_makes_the_snapshot_incomplete_and_keeps_the_rest(
-    workplace: Workplace, world: World
+    serve, workplace: Workplace, world: World
 ):
     faults = FaultSet([Fault(path="/api/v2/asset/*", status=500)])
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup(code=3)
 
@@ -321,20 +325,20 @@ def test_a_download_that_fails_makes_the_snapshot_incomplete_and_keeps_the_rest(
     assert workplace.sql("select distinct status, sha256 from file") == [("failed", None)]
 
 
-def test_a_download_cut_short_is_not_kept(workplace: Workplace, world: World):
+def test_a_download_cut_short_is_not_kept(serve, workplace: Workplace, world: World):
     faults = FaultSet([Fault(path="/api/v2/asset/*", cut=100)])
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup(code=3)
 
     assert not [each for each in (workplace.files).rglob("*") if each.is_file()]
 
 
-def test_an_answer_about_a_file_is_not_kept_as_the_file(workplace: Workplace, world: World):
+def test_an_answer_about_a_file_is_not_kept_as_the_file(serve, workplace: Workplace, world: World):
     body = '{"requestID": 1, "resultCode": -605, "resultMessage": "malware"}'
     headers = {"Content-Type": "application/json"}
     faults = FaultSet([Fault(path="/api/v2/asset/*", status=200, body=body, headers=headers)])
-    with Sandbox(world, faults=faults) as sandbox:
+    with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup(code=3)
 
@@ -387,20 +391,20 @@ def test_an_agent_can_be_named_by_its_id(work: Workplace, world: World):
     assert result["snapshots"][1]["source"]["name"] == "Guide"
 
 
-def test_an_account_without_agents_is_a_complete_backup(workplace: Workplace):
-    with Sandbox(World.empty()) as sandbox:
+def test_an_account_without_agents_is_a_complete_backup(serve, workplace: Workplace):
+    with serve(World.empty()) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup()
 
     assert [each["status"] for each in result["snapshots"]] == ["complete"]
 
 
-def test_an_agent_with_nothing_in_it_is_a_complete_backup(workplace: Workplace):
+def test_an_agent_with_nothing_in_it_is_a_complete_backup(serve, workplace: Workplace):
     world = World.empty()
     agent = world.add_agent("Empty")
     agent.people.clear()
     agent.localization_keys.clear()
-    with Sandbox(world) as sandbox:
+    with serve(world) as sandbox:
         workplace.settle(sandbox, "")
         # Without its Giver no Giver session opens; the kinds of the account are all there is.
         result = workplace.backup(code=12)
@@ -408,7 +412,7 @@ def test_an_agent_with_nothing_in_it_is_a_complete_backup(workplace: Workplace):
 
     world = World.empty()
     world.add_agent("Empty").localization_keys.clear()
-    with Sandbox(world) as sandbox:
+    with serve(world) as sandbox:
         workplace.database = "sqlite:///mirror-2.db"
         workplace.settle(sandbox)
         result = workplace.backup()
@@ -447,9 +451,9 @@ def test_a_field_that_nobody_declared_is_kept_counts_as_a_change_and_is_told_onc
     assert "cheerful" in workplace.sql("select document from person limit 1")[0][0]
 
 
-def test_the_demo_account_is_mirrored_whole(workplace: Workplace, contract: Contract):
+def test_the_demo_account_is_mirrored_whole(serve, workplace: Workplace, contract: Contract):
     world = demo_world()
-    with Sandbox(world, middleware=contract.wrap) as sandbox:
+    with serve(world) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup()
 

@@ -221,7 +221,7 @@ def test_a_bug_ends_with_1_and_is_told_without_secrets(work: Workplace, monkeypa
 
 
 @pytest.fixture
-def slow_backup(workplace: Workplace, world: World):
+def slow_backup(serve, workplace: Workplace, world: World):
     """A backup as a process of its own that is waiting for a page of memories."""
     reached, go_on = threading.Event(), threading.Event()
 
@@ -230,7 +230,7 @@ def slow_backup(workplace: Workplace, world: World):
         go_on.wait(10)
 
     faults = FaultSet([Fault(path="/memori/v2/memories/*", nth=1, do=linger)])
-    sandbox = Sandbox(world, faults=faults)
+    sandbox = serve(world, faults=faults)
     sandbox.start()
     workplace.settle(sandbox)
     process = subprocess.Popen(
@@ -264,12 +264,12 @@ def test_a_signal_ends_a_backup_soon_with_what_was_seen_committed(
 
 
 def test_after_a_kill_the_next_run_marks_the_snapshot_and_goes_on(
-    workplace: Workplace, world: World, slow_backup
+    serve, workplace: Workplace, world: World, slow_backup
 ):
     _, process = slow_backup
     process.kill()
     process.communicate(timeout=10)
-    with Sandbox(world) as again:
+    with serve(world) as again:
         workplace.settle(again)
         workplace.backup()
     statuses = [each for (each,) in workplace.sql("select status from snapshot order by id")]

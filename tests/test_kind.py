@@ -216,6 +216,12 @@ def test_nothing_secret_of_a_memori_is_kept():
     assert kept == {"memoriID": "1", "name": "Guide"}
 
 
+def test_the_pin_of_a_receiver_is_kept_and_that_of_the_giver_is_not():
+    person = KINDS["person"]
+    assert person.accept({"personType": "Receiver", "pin": "001234"})["pin"] == "001234"
+    assert person.accept({"personType": "Giver", "pin": "271828"})["pin"] is None
+
+
 def test_children_are_cut_out_of_their_parent_with_their_place():
     medium = KINDS["medium"]
     parent, found = cut_out(

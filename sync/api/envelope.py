@@ -81,7 +81,7 @@ def read_envelope(name: str, status: int, data: bytes) -> dict[str, Any]:
 def is_envelope(data: bytes) -> bool:
     """Is this an answer of the remote about a file, and not the file?"""
     answer = _object(data)
-    return "requestID" in answer and _code(answer) not in (None, 0)
+    return bool(answer.keys() & {"requestID", "resultMessage"}) and _code(answer) not in (None, 0)
 
 
 def refusal(name: str, code: int, message: str) -> RemoteError:

@@ -5,6 +5,7 @@ URL, because session IDs and tokens stand in the path (aisuru-api.md 1).
 """
 
 import http.cookiejar
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -145,9 +146,7 @@ class Transport:
                 yield None
                 return
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            chunks: Iterable[bytes] = response.iter_content(CHUNK_BYTES)
-            if response.status_code != OK or kind == "application/json":
-                chunks = self._judge(route, response, chunks)
+            chunks = self._judge(route, response)
             yield Body(kind, response.headers.get("ETag", ""), chunks)
 
     def repeat(self, attempt: Callable[[], T], *, safe: bool = True) -> T:
@@ -218,21 +217,20 @@ class Transport:
                     error.retry_after_s = float(response.headers.get("Retry-After", ""))
             raise
 
-    def _judge(
-        self, route: Route, response: requests.Response, chunks: Iterable[bytes]
-    ) -> Iterable[bytes]:
-        """Tell a file from an answer about the file, which is short."""
-        start: list[bytes] = []
-        rest = iter(chunks)
-        for chunk in rest:
-            start.append(chunk)
-            if sum(map(len, start)) > _ENVELOPE_BYTES:
-                break
-        data = b"".join(start)
-        if response.status_code != OK or is_envelope(data):
-            self._read(route, response, data)
+    def _judge(self, route: Route, response: requests.Response) -> Iterator[bytes]:
+        """Tell a file from an answer about the file, which is short; give the file's bytes."""
+        rest = response.iter_content(CHUNK_BYTES)
+        start = next(rest, b"")
+        is_short = len(start) <= _ENVELOPE_BYTES
+        if response.status_code != OK or (is_short and is_envelope(start)):
+            self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
-        return (each for part in ((data,), rest) for each in part)
+        return self._unless_stopped(itertools.chain((start,), rest))
+
+    def _unless_stopped(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.check_running()
+            yield chunk
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

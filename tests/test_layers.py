@@ -1,0 +1,104 @@
+"""The rooms of CONTRIBUTING.md, held by reading the imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sync
+
+ROOT = Path(sync.__file__).parent
+
+LAYERS = {
+    "errors": 0, "document": 0, "kind": 0, "link": 0, "redact": 0,
+    "kinds": 1,
+    "api": 2, "mirror": 2, "files": 2,
+    "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3,
+    "config": 4, "log": 4, "app": 4,
+    "cli": 5, "__main__": 6,
+}  # fmt: skip
+"""Imports go down; inside a layer only those below, and inside a folder freely."""
+
+BESIDE = {
+    ("document", "errors"), ("kind", "document"), ("kind", "errors"), ("link", "document"),
+    ("link", "errors"),
+    ("backup", "snapshot"), ("snapshot", "fetch"),
+    ("app", "config"),
+}  # fmt: skip
+
+THIRD_PARTIES = {
+    "requests": {"api/transport"},
+    "urllib3": {"api/transport"},
+    "tenacity": {"api/transport"},
+    "sqlalchemy": {"mirror/*", "cli/config"},
+    "alembic": {"mirror/schema"},
+    "structlog": {"log", "api/transport", "api/account", "snapshot", "fetch"},
+    "msgspec": {"document", "config", "cli/config", "sandbox/*"},
+    "platformdirs": {"config"},
+    "flask": {"sandbox/*"},
+    "waitress": {"sandbox/*"},
+    "werkzeug": {"sandbox/*"},
+    "click": {"cli/*"},
+    "rich": {"cli/*"},
+}
+"""Where each library may be imported."""
+
+MAY_USE_THE_SANDBOX = {"cli/demo", "cli/sandbox"}
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").as_posix()
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "sync":
+                found |= {f"sync.{each.name}" for each in node.names}
+            else:
+                found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_down_the_layers(path: Path):
+    name = name_of(path)
+    room = name.split("/")[0]
+    if room in ("__init__", "migrations"):
+        return
+    for module in imports(path):
+        if not module.startswith("sync."):
+            continue
+        other = module.split(".")[1]
+        if other not in {each.name.removesuffix(".py") for each in ROOT.iterdir()}:
+            continue  # a name of the package itself
+        if room == "sandbox":
+            assert other == "sandbox", f"{name} imports {module}: the sandbox shares nothing"
+        elif other == "sandbox":
+            assert name in MAY_USE_THE_SANDBOX, f"{name} imports {module}"
+        elif other != room:
+            goes_down = LAYERS[other] < LAYERS[room]
+            assert goes_down or (room, other) in BESIDE, f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_each_library_stays_in_its_room(path: Path):
+    name = name_of(path)
+    if name.startswith("migrations"):
+        return
+    for module in imports(path):
+        rooms = THIRD_PARTIES.get(module.split(".")[0])
+        if rooms is not None:
+            folder = f"{name.rpartition('/')[0]}/*"
+            assert name in rooms or folder in rooms, f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_module_outgrows_its_room(path: Path):
+    if name_of(path).startswith("migrations"):
+        return
+    assert len(path.read_text("utf-8").splitlines()) <= 400
