@@ -20,7 +20,7 @@ def mirror(database):
 
 
 def with_alembic(mirror: Mirror, call, *args):
-    config = schema._config()
+    config = schema.alembic_config()
     with mirror.engine.begin() as connection:
         config.attributes["connection"] = connection
         call(config, *args)

@@ -14,7 +14,7 @@ def command(_: Door) -> Reply:
     """List the kinds of objects: where each comes from, and whether it can be restored."""
     from sync.kinds import KINDS
 
-    rows = [(each.name, each.scope, each.about, _restored(each)) for each in KINDS.values()]
+    rows = [(each.name, each.scope, each.about, restored(each)) for each in KINDS.values()]
     kinds = [
         {
             "name": each.name,
@@ -30,7 +30,8 @@ def command(_: Door) -> Reply:
     return Reply(data={"kinds": kinds}, text=[table("kind", "of", "what", "restored", rows=rows)])
 
 
-def _restored(kind: "Kind") -> str:
+def restored(kind: "Kind") -> str:
+    """Say what of a kind can come back."""
     if not kind.not_restorable:
         return "yes"
     return f"{'changes only' if kind.update else 'no'}: {kind.not_restorable}"

@@ -24,7 +24,7 @@ def check_version(engine: sa.Engine) -> None:
     """
     with engine.connect() as connection:
         found = current_revision(connection)
-    script = ScriptDirectory.from_config(_config())
+    script = ScriptDirectory.from_config(alembic_config())
     if found is None:
         raise NoMirror("there is no mirror here yet", "run `aisuru-sync backup` first")
     if found not in {each.revision for each in script.walk_revisions()}:
@@ -42,7 +42,7 @@ def migrate(engine: sa.Engine) -> tuple[str | None, str | None]:
     Raises:
         NoMirror: the mirror was made by a newer version.
     """
-    config = _config()
+    config = alembic_config()
     with engine.connect() as connection:
         # A batch rewrite of a table would otherwise delete its children (SQLite drops and
         # renames); the pragma does nothing inside a transaction.
@@ -76,7 +76,8 @@ def _pragma(connection: sa.Connection, pragma: str) -> None:
         driver.execute(f"PRAGMA {pragma}").close()
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Alembic's configuration; whoever uses it sets `attributes["connection"]`."""
     config = Config()
     folder = str(shipped("migrations", "migrations"))
     config.set_main_option("script_location", folder.replace("%", "%%"))
