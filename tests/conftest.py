@@ -1,12 +1,9 @@
 """What whole-command tests share: a sandbox under contract, a folder with settings, the command."""
 
 import functools
-import json
 import logging
 import os
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 import structlog
 from contract import Contract
+from workplace import Workplace, fill
 
-from sync.cli import run
-from sync.sandbox import Agent, Asset, Sandbox, World
+from sync.sandbox import Sandbox, World
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
 hypothesis.settings.load_profile("ci")
@@ -25,83 +22,6 @@ hypothesis.settings.load_profile("ci")
 POSTGRES = os.environ.get(
     "AISURU_SYNC_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 )
-SETTINGS = """\
-[account]
-backend_url = "{url}"
-engine_url = "{url}"
-user = "{user}"
-password_file = "password"
-
-[storage]
-database = "{database}"
-files = "files"
-
-[backup]
-retry_s = {retry_s}
-"""
-
-
-@dataclass
-class Outcome:
-    """How one call of the command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        return json.loads(self.out)
-
-
-@dataclass
-class Workplace:
-    """A folder with settings, and the command to run in it."""
-
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
-    database: str
-    spoken: list[str] = field(default_factory=list)
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "aisuru-sync.toml"
-
-    @property
-    def files(self) -> Path:
-        return self.folder / "files"
-
-    def settle(self, sandbox: Sandbox, more: str = "", *, retry_s: float = 0, **over: str) -> None:
-        account = sandbox.world.account
-        facts = {"url": sandbox.url, "user": account.user_name, "database": self.database, **over}
-        self.config.write_text(SETTINGS.format(retry_s=retry_s, **facts) + more)
-        (self.folder / "password").write_text(over.get("password", account.password))
-
-    def run(self, *args: str) -> Outcome:
-        self.capsys.readouterr()
-        code = run([*args, "--config", str(self.config)])
-        out, err = self.capsys.readouterr()
-        self.spoken += [out, err]
-        return Outcome(code, out, err)
-
-    def backup(self, *args: str, code: int = 0) -> dict[str, Any]:
-        outcome = self.run("backup", "--json", *args)
-        assert outcome.code == code, outcome
-        assert outcome.json["exit_code"] == code
-        return outcome.json
-
-    def sql(self, query: str) -> list[tuple[Any, ...]]:
-        engine = sa.create_engine(self.database.replace("///mirror", f"///{self.folder}/mirror"))
-        with engine.connect() as connection:
-            rows = [tuple(row) for row in connection.execute(sa.text(query))]
-        engine.dispose()
-        return rows
-
-
-def kind(result: dict[str, Any], source: str, name: str) -> dict[str, Any]:
-    """One kind of one source in the JSON of a backup."""
-    found = [each for each in result["snapshots"] if each["source"]["name"] == source]
-    return found[0]["kinds"][name]
 
 
 def postgres_or_skip() -> sa.Engine:
@@ -113,6 +33,10 @@ def postgres_or_skip() -> sa.Engine:
         engine.dispose()
         pytest.skip(f"no PostgreSQL at $AISURU_SYNC_TEST_POSTGRES: {error.orig}")
     return engine
+
+
+def pytest_report_header() -> str:
+    return "hypothesis: derandomized, so every run tries the same examples"
 
 
 @pytest.fixture(autouse=True)
@@ -140,68 +64,6 @@ def world() -> World:
     world = World.empty()
     fill(world, world.add_agent("Guide"))
     return world
-
-
-def fill(world: World, agent: Agent) -> None:
-    """Teach an agent a little: a person, two contents, a medium with its asset."""
-    audit = {
-        "creationTimestamp": "2024-02-01T10:00:00Z",
-        "creationSessionID": "5e551000-0000-4000-8000-0000000000aa",
-        "lastChangeTimestamp": "2024-02-01T10:00:00Z",
-        "lastChangeSessionID": "5e551000-0000-4000-8000-0000000000aa",
-    }
-    n = len(world.agents)
-    person, memory, story = f"p-anna-{n}", f"m-hours-{n}", f"m-tale-{n}"
-    file_name = f"0000000{n}-aaaa-4bbb-8ccc-000000000001.png"
-    url = f"https://assets.memori.ai/api/v2/asset/{file_name}"
-    agent.people[person] = {
-        "personID": person,
-        "personType": "Receiver",
-        "name": "Anna",
-        "information": None,
-        "pin": "001234",
-        "tag": "🦊",
-        **audit,
-    }
-    medium = {
-        "mediumID": f"x-map-{n}",
-        "url": url,
-        "content": None,
-        "mimeType": "image/png",
-        "title": "map",
-        "properties": {},
-        **audit,
-    }
-    for key, title, media in ((memory, "Opening hours", [medium]), (story, "The bell", [])):
-        agent.memories[key] = {
-            "memoryID": key,
-            "memoryType": "Question",
-            "title": title,
-            "titleVariants": [],
-            "answers": [{"text": f"About {title}", "preformatted": False, **audit}],
-            "media": media,
-            "receiverID": person if key == story else None,
-            "lastRead": None,
-            "readOccurrences": 0,
-            "hints": [],
-            "tags": ["demo"],
-            "contextVarsToSet": {},
-            "contextVarsToMatch": {},
-            **audit,
-        }
-    world.assets[file_name] = Asset(
-        document={
-            "assetID": file_name.removesuffix(".png"),
-            "assetURL": url,
-            "mimeType": "image/png",
-            "originalFileName": "map",
-            "memoriID": agent.memori_id,
-            "engineMemoryID": memory,
-            "creationTimestamp": audit["creationTimestamp"],
-            "lastChangeTimestamp": audit["lastChangeTimestamp"],
-        },
-        content=b"\x89PNG\r\n\x1a\n" + random.Random(n).randbytes(500),
-    )
 
 
 @pytest.fixture

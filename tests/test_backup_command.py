@@ -4,8 +4,8 @@ import json
 from collections import Counter
 
 import pytest
-from conftest import Workplace, fill, kind
 from contract import Contract
+from workplace import Workplace, fill, kind
 
 from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World, demo_world
 

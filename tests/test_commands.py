@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 from click.testing import CliRunner
-from conftest import Workplace, fill
+from workplace import Workplace, fill
 
 from sync.cli import _COMMANDS, cli, run
 from sync.cli.door import Door

@@ -12,11 +12,17 @@ from sync.errors import BadAnswer
 
 SESSION = "5e551000-0000-4000-8000-0000000000aa"
 
-texts = st.text(alphabet=st.characters())  # lone surrogates and NUL included
+texts = st.text(alphabet=st.characters(), max_size=8)  # lone surrogates and NUL included
 scalars = st.none() | st.booleans() | st.integers() | texts
 scalars |= st.floats(allow_nan=False, allow_infinity=False)
 documents = st.dictionaries(
-    texts, st.recursive(scalars, lambda each: st.lists(each) | st.dictionaries(texts, each))
+    texts,
+    st.recursive(
+        scalars,
+        lambda each: st.lists(each, max_size=3) | st.dictionaries(texts, each, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=4,
 )
 
 

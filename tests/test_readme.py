@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from click import Context
-from conftest import Workplace
+from workplace import Workplace
 
 from sync.cli import _COMMANDS, cli, run
 from sync.cli.kinds import restored

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import Workplace, fill
+from workplace import Workplace, fill
 
 from sync.sandbox import Fault, FaultSet, World
 
