@@ -24,17 +24,17 @@ from sync.mirror.database import open_database
 from sync.mirror.lock import hold
 from sync.sandbox import Fault, FaultSet, Sandbox, World
 
-PROGRAM = [sys.executable, "-m", "sync"]
+PROGRAM = str(Path(sys.executable).with_name("aisuru-sync"))
 
 
 def command(name: str) -> list[str]:
-    return [*PROGRAM, *name.split()]
+    return [PROGRAM, *name.split()]
 
 
 def test_help_needs_none_of_the_heavy_libraries():
     code = "import sys; from sync.cli import run; run(['--help']); print(*sys.modules)"
     out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
     ).stdout
     loaded = set(out.split())
     assert "click" in loaded
@@ -462,9 +462,7 @@ def test_the_demo_shows_the_product_and_leaves_a_folder_to_look_at(capsys):
 
 def test_output_into_a_pipe_that_closes_is_no_error(work: Workplace):
     work.backup()
-    line = (
-        f"{sys.executable} -m sync snapshots --config {work.config} | true; exit ${{PIPESTATUS[0]}}"
-    )
+    line = f"{PROGRAM} snapshots --config {work.config} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr

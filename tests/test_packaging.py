@@ -27,8 +27,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(wheel: Path, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PYTHONPATH": str(wheel), "STATE_DIRECTORY": str(folder)}
-    # The coverage to be measured is that of the installed package, not of this copy.
-    environ.pop("COVERAGE_PROCESS_CONFIG", None)
     return subprocess.run(
         [sys.executable, "-P", "-m", "sync", *args],
         cwd="/",
