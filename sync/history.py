@@ -18,12 +18,12 @@ class Shown:
     """One object at one moment.
 
     Attributes:
-        snapshot_id: the snapshot it is shown at, None for now.
+        snapshot_id: the snapshot it is shown at.
         document: with masked fields as stars.
     """
 
     source: Source
-    snapshot_id: int | None
+    snapshot_id: int
     document: Document
 
 
@@ -44,7 +44,7 @@ def show(
         kinds: the registry.
         kind_name: one of them, or `file`.
         key: the object's.
-        snapshot_id: as at this snapshot of its source.
+        snapshot_id: as at this snapshot of its source; by default as seen last.
         at: as at the last snapshot of its source that was begun by then.
         memori: name or id of the Memori, where several have such a key.
 
@@ -56,12 +56,12 @@ def show(
         raise UsageError(f"there is no kind {kind_name!r}", f"kinds: {', '.join(kinds)}")
     if snapshot_id is not None and at is not None:
         raise UsageError("give either --snapshot or --at")
+    if snapshot_id is not None and not mirror.has_snapshot(snapshot_id):
+        raise UsageError(f"there is no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
     found = []
     for source in _sources(mirror, memori):
-        moment_id = _snapshot_at(mirror, source, at) if at else snapshot_id
-        if at and moment_id is None:
-            continue
-        if snapshot_id is not None and source.id != _source_of(mirror, snapshot_id):
+        moment_id = mirror.last_snapshot(source, snapshot_id=snapshot_id, at=at)
+        if moment_id is None:
             continue
         document = mirror.document(source, kind, key, moment_id)
         if document is not None:
@@ -103,19 +103,3 @@ def _sources(mirror: Mirror, memori: str | None) -> list[Source]:
     if not found:
         raise UsageError(f"the mirror holds no Memori {memori!r}")
     return found
-
-
-def _source_of(mirror: Mirror, snapshot_id: int) -> int:
-    found = [each.source.id for each in mirror.snapshots() if each.id == snapshot_id]
-    if not found:
-        raise UsageError(f"there is no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
-    return found[0]
-
-
-def _snapshot_at(mirror: Mirror, source: Source, at: datetime) -> int | None:
-    ids = [
-        each.id
-        for each in mirror.snapshots()
-        if each.source.id == source.id and each.started_at <= at
-    ]
-    return max(ids, default=None)

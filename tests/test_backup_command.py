@@ -464,3 +464,14 @@ def test_the_demo_account_is_mirrored_whole(serve, workplace: Workplace, contrac
     )
     referenced = {each["source"]["name"]: each["files"] for each in result["snapshots"]}
     assert referenced["demo"]["downloaded"] == len(world.assets)
+
+
+def test_a_whole_list_with_fewer_objects_than_its_count_proves_nothing(serve, workplace, world):
+    body = '{"resultCode": 0, "totalCount": 7, "memori": []}'
+    faults = FaultSet([Fault(path="/api/v2/memori/*", nth=4, status=200, body=body)])
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        result = workplace.backup(code=3)
+    faults.check()
+    assert "0 objects came where 7 were announced" in kind(result, "owner", "memori")["error"]

@@ -41,7 +41,8 @@ class Listing:
             counts.add(page.count)
             self.received += len(page.documents)
             yield page.documents, page.count
-            if page.count is None or not page.documents or self.received >= page.count:
+            is_last = page.count is None or self.received >= page.count or not page.documents
+            if is_last or not self.kind.list.paged:
                 break
         if len(counts) > 1:
             self.doubt = f"the count changed while listing: {sorted(map(str, counts))}"

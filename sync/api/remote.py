@@ -94,9 +94,10 @@ class Access:
         count = answer.get(kind.list.count)
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise BadAnswer(f"{name_of(kind.list)}: `{kind.list.answer}` is not a list of objects")
-        if kind.list.paged and (not isinstance(count, int) or isinstance(count, bool)):
+        is_counted = isinstance(count, int) and not isinstance(count, bool)
+        if kind.list.paged and not is_counted:
             raise BadAnswer(f"{name_of(kind.list)}: there is no `{kind.list.count}`")
-        return Page([accept(kind, each) for each in found], count if kind.list.paged else None)
+        return Page([accept(kind, each) for each in found], count if is_counted else None)
 
     def get(self, kind: Kind, document: Document) -> Document:
         """One object as it is now.

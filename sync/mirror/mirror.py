@@ -198,6 +198,26 @@ class Mirror:
         with self._reading() as connection:
             return int(connection.execute(highest).scalar_one()) + 1
 
+    def has_snapshot(self, snapshot_id: int) -> bool:
+        """Is there a snapshot of this id, of whatever source?"""
+        snapshot = self.tables.snapshot
+        with self._reading() as connection:
+            query = sa.select(snapshot.c.id).where(snapshot.c.id == snapshot_id)
+            return connection.execute(query).scalar() is not None
+
+    def last_snapshot(
+        self, source: Source, *, snapshot_id: int | None = None, at: datetime | None = None
+    ) -> int | None:
+        """The last snapshot of a source, if need be this one, or begun by then; None if none is."""
+        snapshot = self.tables.snapshot
+        query = sa.select(sa.func.max(snapshot.c.id)).where(snapshot.c.source_id == source.id)
+        if snapshot_id is not None:
+            query = query.where(snapshot.c.id == snapshot_id)
+        if at is not None:
+            query = query.where(snapshot.c.started_at <= at)
+        with self._reading() as connection:
+            return connection.execute(query).scalar()
+
     def record_kind(self, snapshot_id: int, kind: str, result: KindResult) -> None:
         """Note how one kind went in a snapshot."""
         tally = result.tally
