@@ -8,15 +8,16 @@ from pathlib import Path
 
 from sync import config as settings
 from sync.api.account import Account, Credentials
+from sync.api.remote import Access
 from sync.api.transport import Transport
-from sync.backup import Choice, Wishes
+from sync.backup import Choice, Wishes, choose_agent
 from sync.config import Config
 from sync.errors import UsageError
 from sync.files import FileStore
 from sync.kinds import KINDS
 from sync.link import origin_of
 from sync.mirror.lock import hold
-from sync.mirror.mirror import Mirror
+from sync.mirror.mirror import Mirror, Source
 from sync.redact import Redactor
 
 
@@ -89,6 +90,20 @@ class App:
             logged_in.log_out()
             transport.close()
 
+    @contextmanager
+    def giver(self, account: Account, source: Source) -> Iterator[Access]:
+        """The Giver session of a Memori that the mirror knows.
+
+        Raises:
+            UsageError: the account does not own it any more.
+            AccessDenied: password, tag or PIN are not accepted.
+        """
+        agent = choose_agent(source.remote_id, account.agents())
+        passwords = {choice.name_or_id: choice.password for choice in self._choices()}
+        password = passwords.get(agent.memori_id) or passwords.get(agent.name, "")
+        with account.giver(agent, password) as access:
+            yield access
+
     def wishes(self, memoris: tuple[str, ...], kinds: tuple[str, ...], reason: str) -> Wishes:
         """What a backup is asked for: the command line over the configuration.
 
@@ -97,22 +112,23 @@ class App:
             kinds: names; none means all.
             reason: why the run is made.
         """
-        known = {
-            given: settings.memori_password(self.config, each)
-            for each in self.config.memori
-            for given in (each.name, each.id)
-            if given
-        }
-        chosen = memoris or tuple(known)
+        known = self._choices()
+        passwords = {choice.name_or_id: choice.password for choice in known}
         backup = self.config.backup
         return Wishes(
-            memoris=[Choice(each, known.get(each, "")) for each in chosen],
+            memoris=[Choice(each, passwords.get(each, "")) for each in memoris] or known,
             kinds=frozenset(kinds),
             page_size=backup.page_size,
             concurrency=backup.concurrency,
             origins=self._origins(),
             reason=reason,
         )
+
+    def _choices(self) -> list[Choice]:
+        return [
+            Choice(each.name or each.id, settings.memori_password(self.config, each))
+            for each in self.config.memori
+        ]
 
     def _origins(self) -> frozenset[str]:
         account = self.config.account

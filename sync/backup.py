@@ -1,14 +1,19 @@
 """Backup: one run mirrors the account and its Memoris, source by source (design 6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from sync.api.account import Account, Agent
+from sync.api.remote import Access
 from sync.errors import AccountRefused, RemoteError, UsageError, worst
 from sync.files import FileStore
 from sync.kind import Kind
 from sync.mirror.mirror import Mirror, Snapshot
 from sync.snapshot import OpenSnapshot, Run, Watch
+
+OpenGiver = Callable[[Agent, str], AbstractContextManager[Access]]
+"""Opens the Giver session of an agent, given its own password."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Wishes:
         page_size: objects per page.
         concurrency: calls side by side.
         origins: where files may be fetched from besides the Backend.
-        reason: `manual`, `schedule` or `before_restore`.
+        reason: `manual`, `schedule`, `before_restore` or `after_restore`.
     """
 
     memoris: Sequence[Choice] = ()
@@ -56,6 +61,7 @@ def backup(
     kinds: Mapping[str, Kind],
     wishes: Wishes,
     watch: Watch,
+    giver: OpenGiver | None = None,
 ) -> RunResult:
     """Mirror the account and the chosen Memoris.
 
@@ -66,6 +72,7 @@ def backup(
         kinds: the registry.
         wishes: what to back up.
         watch: told of progress.
+        giver: opens the session of an agent, if one is open already; else `account.giver`.
 
     Raises:
         UsageError: a wished Memori or kind does not exist, or the mirror is another account's.
@@ -90,20 +97,20 @@ def backup(
     with OpenSnapshot(run, source) as of_account:
         of_account.list_kinds(account.access)
         for agent, password in agents:
-            _back_up_agent(run, account, of_account, agent, password)
+            _back_up_agent(run, giver or account.giver, of_account, agent, password)
         of_account.fetch_files(account.access)
     mirror.mark_gone()
     return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(run.exit_codes))
 
 
 def _back_up_agent(
-    run: Run, account: Account, of_account: OpenSnapshot, agent: Agent, password: str
+    run: Run, giver: OpenGiver, of_account: OpenSnapshot, agent: Agent, password: str
 ) -> None:
     """Mirror one Memori under one Giver session; what fails here fails alone."""
     source = run.mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
     with OpenSnapshot(run, source) as of_memori:
         try:
-            with account.giver(agent, password) as access:
+            with giver(agent, password) as access:
                 of_memori.list_kinds(access)
                 of_memori.fetch_files(access)
                 # The account's files of this Memori need its session, too.

@@ -18,7 +18,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from sync.document import SESSION_FIELDS, Document, canonical, storable
+from sync.document import SESSION_FIELDS, Document, canonical, map_texts, storable
 from sync.errors import BadAnswer
 
 
@@ -79,12 +79,42 @@ class Route:
         return "{from}" in self.template
 
 
+Ident = tuple[str, str]
+"""What identifies an object within its source: kind and key."""
+
+
 @dataclass(frozen=True)
 class Ref:
     """A field that holds the key of another object."""
 
     path: str
     kind: str
+
+
+@dataclass(frozen=True)
+class Clearing:
+    """How a field is emptied by an update, where null would leave it as it is.
+
+    Attributes:
+        value: what is sent instead (aisuru-api.md 7).
+        along: fields that the remote empties with it.
+    """
+
+    value: str
+    along: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What of one object cannot be restored.
+
+    Attributes:
+        no_create: why it cannot be created, or "".
+        untouched: fields that are never sent for it.
+    """
+
+    no_create: str = ""
+    untouched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -112,6 +142,10 @@ def _no_address(_: Document) -> Document:
     return {}
 
 
+def _no_limits(_: Document) -> Limits:
+    return Limits()
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Kind:
     """One sort of remote object.
@@ -129,7 +163,11 @@ class Kind:
         refs: fields that hold other objects' keys.
         files: fields whose whole value is the URL of a file.
         twin: fields that identify an object that someone made again by hand.
+        either: fields of which only one is set; an update cannot swap them.
+        clearing: how fields are emptied.
+        title: fields that name an object to people, the first that is set.
         not_restorable: why objects of this kind cannot be created, or "".
+        limits: what of one object cannot be restored.
         allow_list: keep only declared fields, because the others may hold secrets.
         parent: where its objects are embedded, if they are.
         clean: drops what must not be kept, before anything else sees the document.
@@ -154,7 +192,11 @@ class Kind:
     refs: tuple[Ref, ...] = ()
     files: tuple[str, ...] = ()
     twin: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    clearing: Mapping[str, Clearing] = field(default_factory=dict)
+    title: tuple[str, ...] = ()
     not_restorable: str = ""
+    limits: Callable[[Document], Limits] = _no_limits
     allow_list: bool = False
     parent: Parent | None = None
     clean: Callable[[Document], Document] = _same
@@ -224,6 +266,38 @@ class Kind:
         names = {*self.writable, *self.create_only} if create else set(self.writable)
         sent = {name: value for name, value in self.matter(document).items() if name in names}
         return {self.key: document[self.key], **sent} if self.key_given else sent
+
+    def references(self, document: Document) -> Iterator[Ident]:
+        """The objects that a document's refs name."""
+        for ref in self.refs:
+            if isinstance(key := document.get(ref.path), str) and key:
+                yield ref.kind, key
+
+    def rewrite(
+        self,
+        document: Document,
+        key_of: Callable[[str, str], str],
+        text_of: Callable[[str], str],
+    ) -> Document:
+        """A document whose refs and texts mean objects elsewhere.
+
+        Args:
+            document: as the mirror holds it.
+            key_of: gives the key that (kind, key) has there.
+            text_of: rewrites the URLs inside a text.
+        """
+        kinds = {ref.path: ref.kind for ref in self.refs}
+        return {
+            name: key_of(kinds[name], value)
+            if name in kinds and isinstance(value, str) and value
+            else map_texts(value, text_of)
+            for name, value in document.items()
+        }
+
+    def name_of(self, document: Document) -> str:
+        """What an object is called when people are told of it."""
+        names = (document.get(name) for name in self.title)
+        return next((each for each in names if isinstance(each, str) and each), "")
 
     def row(self, document: Document) -> dict[str, Any]:
         """{column: value} of the typed columns; what does not fit its type is null."""
@@ -364,8 +438,9 @@ def _role_problems(kind: Kind) -> Iterator[str]:
     columns = [column for column, _ in kind.columns.values()]
     if len(set(columns)) < len(columns):
         yield "two fields share a column"
-    for path in {ref.path for ref in kind.refs} | set(kind.files) | kind.masked | set(kind.twin):
-        if path.split(".")[0].removesuffix("[]") not in kind.declared:
+    named = {ref.path for ref in kind.refs} | kind.masked | kind.clearing.keys()
+    for path in named.union(kind.files, kind.twin, kind.either, kind.title):
+        if path not in kind.declared:
             yield f"{path} is not declared"
 
 

@@ -5,7 +5,7 @@ Asset URLs occur on any host, in any letter case, alone or inside a text, with d
 """
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -13,7 +13,10 @@ from sync.document import Document, canonical
 from sync.errors import UsageError
 
 _ASSET_PATH = re.compile(r"/api/v\d+/asset/(?P<file>[^/]+)(/[^/]*)?/*", re.IGNORECASE)
-_ASSET_IN_TEXT = re.compile(r"/api/v\d+/asset/[\w@-]+(?:\.[\w@-]+)*", re.IGNORECASE)
+_ASSET_IN_TEXT = re.compile(
+    r"""(?:https?://[^/\s"'<>\\]+)?/api/v\d+/asset/(?P<file>[\w@-]+(?:\.[\w@-]+)*)(?P<mark>/~[0-9a-f]{16})?""",
+    re.IGNORECASE,
+)
 _RESIZED = re.compile(r"@[0-9a-z]+(?=\.[^.]*$)", re.IGNORECASE)
 
 
@@ -66,6 +69,25 @@ def file_refs(
     if "/asset/" in whole.lower():
         urls += [found[0] for found in _ASSET_IN_TEXT.finditer(whole)]
     return {ref for url in urls if (ref := file_ref(url, origins))}
+
+
+def move_assets(text: str, urls: Mapping[str, str]) -> str:
+    """Rewrite the asset URLs inside a text.
+
+    Args:
+        text: any text of a document, or a URL alone.
+        urls: {key of the file: URL it has now}; other URLs stay, but lose a session's mark.
+    """
+
+    def move(found: re.Match[str]) -> str:
+        size = _RESIZED.search(found["file"])
+        now = urls.get("asset/" + _RESIZED.sub("", found["file"]))
+        if now is None:
+            return found[0].removesuffix(found["mark"] or "")
+        stem, dot, extension = now.rpartition(".")
+        return f"{stem}{size[0]}{dot}{extension}" if size else now
+
+    return _ASSET_IN_TEXT.sub(move, text) if "/" in text else text
 
 
 def origin_of(url: str) -> str:

@@ -28,6 +28,7 @@ BESIDE = {
 
 THIRD_PARTIES = {
     "requests": {"api/transport"},
+    "requests_toolbelt": {"api/transport"},
     "urllib3": {"api/transport"},
     "tenacity": {"api/transport"},
     "sqlalchemy": {"mirror/*", "cli/config"},

@@ -151,3 +151,57 @@ def fill(world: World, agent: Agent) -> None:
         },
         content=b"\x89PNG\r\n\x1a\n" + random.Random(n).randbytes(500),
     )
+
+
+HIDDEN = {
+    "personID", "memoryID", "mediumID", "creationTimestamp", "creationSessionID",
+    "lastChangeTimestamp", "lastChangeSessionID", "lastRead", "readOccurrences",
+    "receiverTag", "receiverName",
+}  # fmt: skip
+"""What a restore gives anew, and what follows from other fields or from use."""
+
+
+def what_is_there(world: World) -> dict[str, Any]:
+    """A world as its users know it: without keys and stamps, with names where references were."""
+    files = {
+        name: f"{each.document['originalFileName']}:{each.content.hex()[:64]}"
+        for name, each in world.assets.items()
+    }
+    found = {}
+    for agent in world.agents.values():
+        tags = {key: person["tag"] for key, person in agent.people.items()}
+        memories = [
+            _told({**each, "receiverID": tags.get(each.get("receiverID"))}, files)
+            for each in agent.memories.values()
+        ]
+        found[agent.name] = {
+            "people": sorted(repr(_told(each, files)) for each in agent.people.values()),
+            "keys": {key: each["value"] for key, each in agent.localization_keys.items()},
+            "memories": sorted(map(repr, memories)),
+            "files": sorted(
+                (each.document["originalFileName"], each.content, _title(agent, each))
+                for each in world.assets.values()
+                if each.document.get("memoriID") == agent.memori_id
+            ),
+        }
+    return found
+
+
+def _title(agent: Agent, asset: Asset) -> str:
+    return str(agent.memories.get(asset.document.get("engineMemoryID") or "", {}).get("title"))
+
+
+def _told(value: Any, files: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        for name, told in files.items():
+            value = value.replace(name, told)
+        return value
+    if isinstance(value, list):
+        return [_told(each, files) for each in value]
+    if isinstance(value, dict):
+        return {
+            field: _told(each, files)
+            for field, each in sorted(value.items())
+            if each is not None and field not in HIDDEN
+        }
+    return value

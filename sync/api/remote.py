@@ -8,9 +8,10 @@ IDs replaced by marks and without anything that must not be kept.
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
-from sync.api.transport import Body, Transport, name_of
+from sync.api.transport import Body, Part, Transport, name_of
 from sync.document import Document, scrub
 from sync.errors import AccessDenied, BadAnswer, CredentialGone, NotFound, Refused
 from sync.kind import Kind, Route
@@ -66,7 +67,7 @@ class Access:
         self.transport.redactor.learn(self._credential)
 
     def call(
-        self, route: Route, path: Mapping[str, Any], body: Any = None, **options: Any
+        self, route: Route, path: Mapping[str, Any], body: Any = None, *, part: Part | None = None
     ) -> dict[str, Any]:
         """Make a call, once more under a new credential if the old one has ended.
 
@@ -74,7 +75,7 @@ class Access:
             as `Transport.call`.
         """
         return self._under_credential(
-            lambda credential: self.transport.call(route, {**path, **credential}, body, **options)
+            lambda credential: self.transport.call(route, {**path, **credential}, body, part=part)
         )
 
     def page(self, kind: Kind, start: int, how_many: int, parent: Document | None = None) -> Page:
@@ -144,7 +145,7 @@ class Access:
             return
 
     def upload(
-        self, kind: Kind, document: Document, file_name: str, mime_type: str, data: bytes
+        self, kind: Kind, document: Document, file_name: str, mime_type: str, path: Path
     ) -> Document:
         """Upload a file as a new asset (aisuru-api.md 9.1).
 
@@ -153,14 +154,14 @@ class Access:
             document: `memoriID` and `engineMemoryID` say where it belongs.
             file_name: with the right extension, which the remote insists on.
             mime_type: of the part.
-            data: the bytes.
+            path: where the bytes are.
 
         Returns:
             The new asset's document.
         """
         route = _route(kind.create, kind)
-        part = {"file": (file_name, data, mime_type)}
-        created = self.call(route, document, files=part).get(route.answer)
+        part = Part(file_name, mime_type, path)
+        created = self.call(route, document, part=part).get(route.answer)
         if not isinstance(created, dict):
             raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
         return accept(kind, created)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +21,7 @@ import tenacity
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
+from requests_toolbelt import MultipartEncoder
 
 from sync.api.envelope import NOT_MODIFIED, OK, is_envelope, read_envelope
 from sync.document import canonical
@@ -49,6 +51,15 @@ class Body:
     mime_type: str
     etag: str
     chunks: Iterable[bytes]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file to send: how it is called, what it is, and where its bytes are."""
+
+    file_name: str
+    mime_type: str
+    path: Path
 
 
 class Transport:
@@ -91,8 +102,8 @@ class Transport:
         path: Mapping[str, Any],
         body: Any = None,
         *,
+        part: Part | None = None,
         parting: bool = False,
-        **options: Any,
     ) -> dict[str, Any]:
         """Make one call that answers JSON, repeating it where that is safe (design 6.5).
 
@@ -100,8 +111,8 @@ class Transport:
             route: the endpoint.
             path: a value for each parameter of the route's template.
             body: sent as JSON if not None.
+            part: sent instead as multipart/form-data, read as it goes (aisuru-api.md 9.1).
             parting: a call of farewell (closing a session): one attempt, even after `stop`.
-            options: for requests; `files` sends multipart/form-data.
 
         Returns:
             The envelope of a success: {field: value} with `resultCode` 0.
@@ -112,12 +123,10 @@ class Transport:
             Unavailable: no answer that helps within `retry_s`.
             Interrupted: `stop` is set.
         """
-        if "files" not in options:
-            options["headers"] = {"Content-Type": "application/json"}
-            options["data"] = None if body is None else canonical(body).encode()
+        data = None if body is None else canonical(body).encode()
 
         def attempt() -> dict[str, Any]:
-            with self._request(route, path, **options) as response:
+            with _payload(part, data) as payload, self._request(route, path, **payload) as response:
                 return self._read(route, response, response.content)
 
         return attempt() if parting else self.repeat(attempt, safe=route.method != "POST")
@@ -235,6 +244,17 @@ class Transport:
     def _tell(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self._log.info("call.repeated", why=str(error), attempt=state.attempt_number)
+
+
+@contextmanager
+def _payload(part: Part | None, data: bytes | None) -> Iterator[dict[str, Any]]:
+    """What is sent, as options for requests: JSON, or one file that is read as it goes."""
+    if part is None:
+        yield {"headers": {"Content-Type": "application/json"}, "data": data}
+        return
+    with part.path.open("rb") as file:
+        form = MultipartEncoder({"file": (part.file_name, file, part.mime_type)})
+        yield {"headers": {"Content-Type": form.content_type}, "data": form}
 
 
 def name_of(route: Route) -> str:

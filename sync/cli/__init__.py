@@ -21,6 +21,7 @@ _COMMANDS = (
     "demo",
     "config",
     "backup",
+    "restore",
     "snapshots",
     "show",
     "check",

@@ -53,6 +53,10 @@ class Door:
         """Say something on stderr, without secrets."""
         click.echo(self.redact(text), err=True)
 
+    def draw(self, text: Sequence["RenderableType"]) -> None:
+        """Show lines and tables on stderr, where questions are asked."""
+        click.echo(_drawn(text), nl=False, err=True)
+
     def config(self) -> "Config":
         """The settings.
 

@@ -4,7 +4,7 @@ An asset is addressed by its file name, the last segment of `assetURL`, not by `
 """
 
 from sync.document import Document
-from sync.kind import TEXT, Kind, Ref, Route, Scope
+from sync.kind import TEXT, Clearing, Kind, Ref, Route, Scope
 
 
 def _file_name(document: Document) -> Document:
@@ -28,4 +28,6 @@ ASSET = Kind(
     volatile={"creationTimestamp": TEXT, "lastChangeTimestamp": TEXT},
     refs=(Ref("memoriID", "memori"), Ref("engineMemoryID", "memory")),
     files=("assetURL",),
+    clearing={"engineMemoryID": Clearing("-")},
+    title=("originalFileName",),
 )

@@ -4,7 +4,19 @@ A single key always exists and only its value changes. The keys of a set share a
 an index, and the remote renumbers the set when one comes or goes.
 """
 
-from sync.kind import AUDIT, TEXT, Kind, Route, Scope
+import re
+
+from sync.document import Document
+from sync.kind import AUDIT, TEXT, Kind, Limits, Route, Scope
+
+_OF_A_SET = re.compile(r".+_\d+")
+
+
+def _limits(document: Document) -> Limits:
+    if _OF_A_SET.fullmatch(str(document.get("key"))):
+        return Limits()
+    return Limits("a single message cannot be added, only changed")
+
 
 LOCALIZATION_KEY = Kind(
     name="localization_key",
@@ -19,4 +31,6 @@ LOCALIZATION_KEY = Kind(
     delete=Route("DELETE", "/memori/v2/LocalizationKey/{session}/{key}"),
     writable={"value": TEXT},
     volatile=AUDIT,
+    title=("value",),
+    limits=_limits,
 )

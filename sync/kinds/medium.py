@@ -22,4 +22,6 @@ MEDIUM = Kind(
     volatile={**AUDIT, "position": INTEGER},
     refs=(Ref("memoryID", "memory"),),
     files=("url",),
+    either=("url", "content"),
+    title=("title", "url"),
 )

@@ -4,7 +4,22 @@ Their media are a kind of their own and are cut out. `receiverTag` and `receiver
 the person, `lastRead` and `readOccurrences` from use: none of them is a change.
 """
 
-from sync.kind import AUDIT, BOOLEAN, INTEGER, JSON, REAL, TEXT, Kind, Ref, Route, Scope, under
+from sync.kind import (
+    AUDIT,
+    BOOLEAN,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    Clearing,
+    Kind,
+    Ref,
+    Route,
+    Scope,
+    under,
+)
+
+_PLACE = frozenset({"placeLatitude", "placeLongitude", "placeUncertaintyKm"})
 
 MEMORY = Kind(
     name="memory",
@@ -50,4 +65,10 @@ MEMORY = Kind(
         "readOccurrences": INTEGER,
     },
     refs=(Ref("receiverID", "person"),),
+    clearing={
+        "receiverID": Clearing("-"),
+        "placeName": Clearing("-", _PLACE),
+        "date": Clearing("0001-01-01T00:00:00", frozenset({"dateUncertaintyDays"})),
+    },
+    title=("title",),
 )

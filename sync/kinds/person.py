@@ -5,12 +5,22 @@ a credential and never kept.
 """
 
 from sync.document import Document
-from sync.kind import AUDIT, TEXT, Kind, Route, Scope
+from sync.kind import AUDIT, TEXT, Kind, Limits, Route, Scope
+
+_GIVER = Limits("the Giver is made by the remote", frozenset({"tag", "pin", "personType"}))
 
 
 def _without_giver_pin(document: Document) -> Document:
-    is_giver = str(document.get("personType")).lower() == "giver"
-    return {**document, "pin": None} if is_giver and "pin" in document else document
+    return {**document, "pin": None} if _is_giver(document) and "pin" in document else document
+
+
+def _limits(document: Document) -> Limits:
+    # Its tag and PIN are also held by the Backend, which would not know (aisuru-api.md 8.1).
+    return _GIVER if _is_giver(document) else Limits()
+
+
+def _is_giver(document: Document) -> bool:
+    return str(document.get("personType")).lower() == "giver"
 
 
 PERSON = Kind(
@@ -29,4 +39,6 @@ PERSON = Kind(
     volatile=AUDIT,
     masked=frozenset({"pin"}),
     twin=("tag",),
+    title=("name", "tag"),
+    limits=_limits,
 )

@@ -3,10 +3,11 @@
 Rows come back as frozen values. Readers hold no lock; writers take it for one short transaction.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from sync.document import Document, parse, storable
 from sync.errors import UsageError
 from sync.kind import Kind, Scope
+from sync.kinds.file import FILE
 from sync.mirror import schema
 from sync.mirror.database import open_database, writing
 from sync.mirror.staging import Staging, Tally
@@ -300,13 +302,64 @@ class Mirror:
             change.c.kind == kind.name,
             change.c.key == key,
         )
-        at: sa.ColumnElement[bool] = change.c.superseded_in.is_(None)
-        if snapshot_id is not None:
-            later = sa.or_(at, change.c.superseded_in > snapshot_id)
-            at = sa.and_(change.c.snapshot_id <= snapshot_id, later)
+        query = sa.select(change.c.document).where(*mine, self._at(snapshot_id))
         with self._reading() as connection:
-            text = connection.execute(sa.select(change.c.document).where(*mine, at)).scalar()
-        return _parsed(text)
+            return _parsed(connection.execute(query).scalar())
+
+    def state(
+        self, source: Source, kind: Kind, snapshot_id: int | None = None
+    ) -> Iterator[tuple[str, Document]]:
+        """All objects of a kind as (key, document), at a snapshot or as seen last, by key."""
+        change = self.tables.change
+        query = (
+            sa.select(change.c.key, change.c.document)
+            .where(
+                change.c.source_id == source.id,
+                change.c.kind == kind.name,
+                change.c.op != "deleted",
+                self._at(snapshot_id),
+            )
+            .order_by(change.c.key)
+            .limit(_BATCH)
+        )
+        after = ""
+        while True:
+            with self._reading() as connection:
+                batch = connection.execute(query.where(change.c.key > after)).all()
+            for key, text in batch:
+                after = key
+                yield key, parse(text.encode())
+            if len(batch) < _BATCH:
+                return
+
+    def sibling(self, snapshot_id: int, source: Source) -> int | None:
+        """The snapshot of a source that was taken in the same run as another one."""
+        snapshot, other = self.tables.snapshot, self.tables.snapshot.alias()
+        query = (
+            sa.select(snapshot.c.id)
+            .join(other, other.c.run_id == snapshot.c.run_id)
+            .where(other.c.id == snapshot_id, snapshot.c.source_id == source.id)
+        )
+        with self._reading() as connection:
+            return connection.execute(query).scalar()
+
+    def stored_files(self, keys: Iterable[str]) -> dict[str, Document]:
+        """{key: document} of the files, of any source and time, whose bytes were stored."""
+        change = self.tables.change
+        found: dict[str, Document] = {}
+        waiting = iter(keys)
+        while batch := list(islice(waiting, _BATCH)):
+            query = (
+                sa.select(change.c.key, change.c.document)
+                .where(change.c.kind == FILE.name, change.c.key.in_(batch))
+                .where(change.c.document.is_not(None))
+                .order_by(change.c.id)
+            )
+            with self._reading() as connection:
+                for key, text in connection.execute(query):
+                    if (document := parse(text.encode())).get("sha256"):
+                        found[key] = document
+        return found
 
     def changes(self, run_id: int) -> Iterator[Change]:
         """What a run found changed, in the order of writing."""
@@ -338,6 +391,15 @@ class Mirror:
                     before=_parsed(row.before),
                     document=_parsed(row.document),
                 )
+
+    def _at(self, snapshot_id: int | None) -> sa.ColumnElement[bool]:
+        """The changes that stood at a snapshot, or that stand now."""
+        change = self.tables.change
+        last = change.c.superseded_in.is_(None)
+        if snapshot_id is None:
+            return last
+        later = sa.or_(last, change.c.superseded_in > snapshot_id)
+        return sa.and_(change.c.snapshot_id <= snapshot_id, later)
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING, Self
 
-from waitress import create_server, wasyncore  # type: ignore[import-untyped]  # has no stubs
+from waitress import create_server, wasyncore
 
 from sync.sandbox import account, assets, legacy, localization, media, memories, sessions
 from sync.sandbox.collection import routes

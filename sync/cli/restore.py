@@ -1,0 +1,193 @@
+"""`aisuru-sync restore`: bring an agent back to what it was."""
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.door import Door, Reply, table
+from sync.cli.door import command as make_command
+from sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sync.kind import Kind
+    from sync.plan import Loss, Plan, Step
+    from sync.restore import Restore, RestoreResult
+
+
+@make_command(
+    click.Option(["--memori"], metavar="N", help="The agent, by name or id."),
+    click.Option(["--snapshot", "snapshot_id"], type=int, metavar="ID", help="Back to this one."),
+    click.Option(["--at"], metavar="TIME", help="Back to this time, ISO 8601, local."),
+    click.Option(["--kind", "kinds"], multiple=True, metavar="K", help="Only this kind."),
+    click.Option(["--key", "keys"], multiple=True, metavar="K", help="Only this object."),
+    click.Option(["--dry-run"], is_flag=True, help="Show the plan and send nothing."),
+    click.Option(["--yes"], is_flag=True, help="Do not ask."),
+    name="restore",
+    short_help="Bring an agent back to what it was.",
+)
+def command(
+    door: Door,
+    memori: str | None,
+    snapshot_id: int | None,
+    at: str | None,
+    kinds: tuple[str, ...],
+    keys: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+) -> Reply:
+    """Bring an agent back to its latest complete snapshot, or to another one, or parts of it.
+
+    First the agent is listed anew and the plan is shown: nothing is sent before you agree.
+    Missing objects are created again, changed ones are patched, lost files uploaded; nothing is
+    deleted. Afterwards everything is listed once more and compared. What cannot come back is named.
+    A restore that was cut can simply be run again: it leaves no duplicate.
+    """
+    from sync.cli.progress import progress
+    from sync.history import moment
+    from sync.restore import Restore, Selection, choose_snapshot
+
+    if not (dry_run or yes or sys.stdin.isatty()):
+        raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")
+    app = door.app()
+    with app.reading() as mirror:
+        when = moment(at) if at else None
+        snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
+    with app.writing("a restore") as mirror, app.account() as account:
+        wishes = app.wishes((), (), "manual")
+        with (
+            app.giver(account, snapshot.source) as access,
+            progress() as watch,
+        ):
+            restore = Restore(
+                account,
+                access,
+                mirror,
+                app.store,
+                app.kinds,
+                snapshot,
+                Selection(frozenset(kinds), frozenset(keys)),
+                wishes,
+                watch,
+            )
+            shown = plan_text(restore, app.kinds)
+            if dry_run:
+                return Reply(data={**_head(restore), **_plan_json(restore.plan)}, text=shown)
+            if not yes and restore.plan.steps:
+                door.draw(shown)
+                click.confirm("Do this?", abort=True, err=True)
+                shown = []
+            result = restore.replay()
+    return Reply(
+        data=_result_json(restore, result),
+        text=[*shown, *_result_text(restore, result)],
+        exit_code=result.exit_code,
+    )
+
+
+def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
+    """The plan as a person reads it."""
+    snapshot = restore.snapshot
+    taken = f"{snapshot.started_at.astimezone():%Y-%m-%d %H:%M}"
+    plan = restore.plan
+    head = f"{restore.target.name!r} back to snapshot {snapshot.id} of {taken}: "
+    if not plan.steps:
+        text: list[RenderableType] = [head + "nothing to do"]
+    else:
+        rows = [_row(kinds[step.ident[0]], step) for step in plan.steps]
+        text = [
+            head + _counts_text(plan.steps),
+            "",
+            table("op", "kind", "what", "fields", rows=rows),
+        ]
+    return [*text, *_losses_text(plan.losses)]
+
+
+def _row(kind: "Kind", step: "Step") -> tuple[str, str, str, str]:
+    name = kind.name_of(step.document) or step.ident[1]
+    return step.op, kind.name, name[:32], ", ".join(step.fields)
+
+
+def _losses_text(losses: "Iterable[Loss]") -> list[str]:
+    lines = [f"  {loss.ident[0]} {loss.ident[1]}: {loss.reason}" for loss in losses]
+    return ["", "Cannot come back:", *lines] if lines else []
+
+
+def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
+    if not restore.plan.steps:
+        return []
+    lines = [f"{result.done} of {len(restore.plan.steps)} steps done"]
+    for each in result.failures:
+        kind, key = each.step.ident
+        lines.append(f"  failed: {each.step.op} {kind} {key}: {each.reason}")
+    lines += [
+        f"  differs: {step.ident[0]} {step.ident[1]}: {', '.join(step.fields) or 'not there'}"
+        for step in result.remaining.steps
+    ]
+    lines.append("verified: everything is as it was" if result.verified else "NOT verified")
+    return lines
+
+
+def _counts(steps: "Iterable[Step]") -> dict[str, int]:
+    counts = dict.fromkeys(("create", "update", "delete", "upload"), 0)
+    for step in steps:
+        for op in ("delete", "create") if step.op == "replace" else (step.op,):
+            counts[op] += 1
+    return counts
+
+
+def _counts_text(steps: "Iterable[Step]") -> str:
+    return ", ".join(f"{count} to {op}" for op, count in _counts(steps).items() if count)
+
+
+def _head(restore: "Restore") -> dict[str, Any]:
+    from sync.cli.report import source_json
+
+    plan = restore.plan
+    return {
+        "restore_id": None,
+        "snapshot_id": restore.snapshot.id,
+        "target": source_json(restore.target),
+        "steps": _counts(plan.steps),
+        "done": 0,
+        "failed": 0,
+        "not_restorable": _losses_json(plan.losses),
+        "verified": not plan.steps,
+    }
+
+
+def _plan_json(plan: "Plan") -> dict[str, Any]:
+    steps = [
+        {
+            "op": step.op,
+            "kind": step.ident[0],
+            "key": step.ident[1],
+            "fields": {name: list(both) for name, both in step.fields.items()},
+        }
+        for step in plan.steps
+    ]
+    return {"dry_run": True, "plan": steps}
+
+
+def _result_json(restore: "Restore", result: "RestoreResult") -> dict[str, Any]:
+    failures = [
+        {"op": each.step.op, "kind": each.step.ident[0], "key": each.step.ident[1],
+         "reason": each.reason}
+        for each in result.failures
+    ]  # fmt: skip
+    return {
+        **_head(restore),
+        "restore_id": result.restore_id,
+        "done": result.done,
+        "failed": len(failures),
+        "failures": failures,
+        "not_restorable": _losses_json(result.remaining.losses),
+        "verified": result.verified,
+    }
+
+
+def _losses_json(losses: "Iterable[Loss]") -> list[dict[str, str]]:
+    return [{"kind": loss.ident[0], "key": loss.ident[1], "reason": loss.reason} for loss in losses]

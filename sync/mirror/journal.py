@@ -1,0 +1,202 @@
+"""The journal of restores: what was begun, what came of it, and which key became which.
+
+A step is committed as `begun` before its call goes out, and as `done` with its key map in one
+commit after the answer came, both durably, so that a cut anywhere can be settled (design 8.4).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync.document import Document, canonical, parse
+from sync.kind import Ident
+from sync.mirror.database import writing
+from sync.mirror.mirror import Mirror, Source
+
+BEGUN, DONE, FAILED = "begun", "done", "failed"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A step whose outcome is not known.
+
+    Attributes:
+        before_snapshot_id: the listing taken before its restore.
+        sent: what was sent; None for a file.
+        sha256: of the file that was sent, or None.
+    """
+
+    id: int
+    op: str
+    kind: str
+    old_key: str
+    parent_new_key: str | None
+    sent: Document
+    sha256: str | None
+    before_snapshot_id: int
+
+
+class Journal:
+    """The restores into one source.
+
+    Args:
+        mirror: where it is kept.
+        source: the target: always a Memori, for assets too.
+    """
+
+    def __init__(self, mirror: Mirror, source: Source) -> None:
+        self._mirror = mirror
+        self._source = source
+        self._tables = mirror.tables
+
+    def start(self, wanted_snapshot_id: int, before_snapshot_id: int) -> int:
+        """Note a restore that begins; returns its id."""
+        restore = self._tables.restore
+        values = {
+            "source_id": self._source.id,
+            "wanted_snapshot_id": wanted_snapshot_id,
+            "before_snapshot_id": before_snapshot_id,
+            "status": "running",
+            "started_at": datetime.now(UTC),
+        }
+        with self._durably() as connection:
+            new = sa.insert(restore).values(values).returning(restore.c.id)
+            return int(connection.execute(new).scalar_one())
+
+    def finish(self, restore_id: int, status: str) -> None:
+        """Note how a restore ended."""
+        restore = self._tables.restore
+        with self._durably() as connection:
+            connection.execute(
+                sa.update(restore)
+                .where(restore.c.id == restore_id)
+                .values(status=status, finished_at=datetime.now(UTC))
+            )
+
+    def begin(
+        self,
+        restore_id: int,
+        op: str,
+        ident: Ident,
+        sent: Document,
+        *,
+        parent_new_key: str | None = None,
+        sha256: str | None = None,
+    ) -> int:
+        """Note a step whose call goes out next; returns its id."""
+        step = self._tables.restore_step
+        values = {
+            "restore_id": restore_id,
+            "op": op,
+            "kind": ident[0],
+            "old_key": ident[1],
+            "parent_new_key": parent_new_key,
+            "sent": canonical(sent),
+            "sha256": sha256,
+            "status": BEGUN,
+        }
+        with self._durably() as connection:
+            new = sa.insert(step).values(values).returning(step.c.id)
+            return int(connection.execute(new).scalar_one())
+
+    def done(self, step_id: int, ident: Ident, new_key: str) -> None:
+        """Note that a step was carried out, and the key its object has now."""
+        step = self._tables.restore_step
+        with self._durably() as connection:
+            connection.execute(
+                sa.update(step).where(step.c.id == step_id).values(status=DONE, new_key=new_key)
+            )
+            self._map(connection, ident, new_key)
+
+    def failed(self, step_id: int, error: str) -> None:
+        """Note that a step was not carried out."""
+        step = self._tables.restore_step
+        with self._durably() as connection:
+            connection.execute(
+                sa.update(step).where(step.c.id == step_id).values(status=FAILED, error=error)
+            )
+
+    def recognise(self, matches: Mapping[Ident, str]) -> None:
+        """Note objects that someone made again by hand: {ident: key now}."""
+        with self._durably() as connection:
+            for ident, key in matches.items():
+                self._map(connection, ident, key)
+
+    def successors(self) -> dict[Ident, str]:
+        """{ident: the key it came back under}."""
+        key_map = self._tables.key_map
+        query = sa.select(key_map).where(key_map.c.source_id == self._source.id)
+        with self._mirror.engine.connect() as connection:
+            return {(row.kind, row.old_key): row.new_key for row in connection.execute(query)}
+
+    def begun(self) -> list[Begun]:
+        """Steps of earlier restores whose outcome is not known, oldest first."""
+        step, restore = self._tables.restore_step, self._tables.restore
+        query = (
+            sa.select(step, restore.c.before_snapshot_id)
+            .join(restore, restore.c.id == step.c.restore_id)
+            .where(restore.c.source_id == self._source.id, step.c.status == BEGUN)
+            .order_by(step.c.id)
+        )
+        with self._mirror.engine.connect() as connection:
+            return [_begun(row) for row in connection.execute(query)]
+
+    def taken(self) -> set[Ident]:
+        """Objects that some step is known to have made."""
+        step, restore = self._tables.restore_step, self._tables.restore
+        query = (
+            sa.select(step.c.kind, step.c.new_key)
+            .join(restore, restore.c.id == step.c.restore_id)
+            .where(restore.c.source_id == self._source.id, step.c.new_key.is_not(None))
+        )
+        with self._mirror.engine.connect() as connection:
+            return {(row.kind, row.new_key) for row in connection.execute(query)}
+
+    def _map(self, connection: sa.Connection, ident: Ident, new_key: str) -> None:
+        if ident[1] == new_key:
+            return
+        key_map = self._tables.key_map
+        mine = (
+            key_map.c.source_id == self._source.id,
+            key_map.c.kind == ident[0],
+            key_map.c.old_key == ident[1],
+        )
+        connection.execute(sa.delete(key_map).where(*mine))
+        values = {"source_id": self._source.id, "kind": ident[0], "old_key": ident[1]}
+        connection.execute(sa.insert(key_map).values(values | {"new_key": new_key}))
+
+    @contextmanager
+    def _durably(self) -> Iterator[sa.Connection]:
+        with self._mirror.engine.connect() as connection:
+            is_sqlite = self._mirror.engine.dialect.name == "sqlite"
+            if is_sqlite:
+                _pragma(connection, "FULL")
+            try:
+                with writing(connection):
+                    yield connection
+            finally:
+                if is_sqlite:
+                    _pragma(connection, "NORMAL")
+
+
+def _begun(row: sa.Row[Any]) -> Begun:
+    return Begun(
+        id=row.id,
+        op=row.op,
+        kind=row.kind,
+        old_key=row.old_key,
+        parent_new_key=row.parent_new_key,
+        sent=parse(row.sent.encode()),
+        sha256=row.sha256,
+        before_snapshot_id=row.before_snapshot_id,
+    )
+
+
+def _pragma(connection: sa.Connection, level: str) -> None:
+    driver = connection.connection.driver_connection
+    if driver is not None:
+        driver.execute(f"PRAGMA synchronous = {level}").close()

@@ -1,0 +1,181 @@
+"""Replaying a plan, step by step, with a journal entry around every call (design 8.4)."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import structlog
+
+from sync.api.remote import Access
+from sync.document import Document
+from sync.errors import AccountRefused, Refused, RemoteError
+from sync.files import FileStore
+from sync.kind import Ident, Kind, Scope
+from sync.link import file_refs, move_assets
+from sync.mirror.journal import Journal
+from sync.mirror.mirror import Mirror
+from sync.plan import REPLACE, UPDATE, UPLOAD, Objects, Plan, Step, moved_urls
+
+
+class Replay:
+    """The steps of one restore, one after another.
+
+    Args:
+        account: calls of the account, for files.
+        access: calls of the Memori, under its Giver session.
+        journal: where each call is noted.
+        restore_id: of this restore.
+        kinds: those that take part.
+        store: where the bytes of files are.
+        files: {key of a file: its document} of those at hand.
+    """
+
+    def __init__(
+        self,
+        account: Access,
+        access: Access,
+        journal: Journal,
+        restore_id: int,
+        kinds: Mapping[str, Kind],
+        store: FileStore,
+        files: Mapping[str, Document],
+    ) -> None:
+        self._account, self._access = account, access
+        self._journal, self._restore_id = journal, restore_id
+        self._kinds = kinds
+        self._store, self._files = store, files
+        self._keys: dict[Ident, str] = {}
+        self._urls: dict[str, str] = {}
+        self._live: Objects = {}
+        self._failed: set[Ident] = set()
+        self._sent: dict[str, str] = {}
+        self._log = structlog.get_logger("restore")
+
+    def begin(self, plan: Plan, wanted: Objects, live: Objects) -> None:
+        """Learn what is where before the first step."""
+        self._keys = dict(plan.matches)
+        self._urls = moved_urls(wanted, live, plan.matches, self._kinds)
+        self._live = live
+
+    def carry_out(self, step: Step) -> str:
+        """Do one step; returns why it was not done, or "".
+
+        Raises:
+            AccountRefused, StorageError, Interrupted: the step stays open in the journal.
+        """
+        if missing := step.needs & self._failed:
+            self._failed.add(step.ident)
+            return f"needs {', '.join(sorted(' '.join(each) for each in missing))}"
+        try:
+            self._do(step)
+        except AccountRefused:
+            raise
+        except RemoteError as error:
+            self._failed.add(step.ident)
+            self._log.warning("step.failed", kind=step.ident[0], key=step.ident[1], why=str(error))
+            return str(error)
+        self._log.info("step.done", op=step.op, kind=step.ident[0], key=step.ident[1])
+        return ""
+
+    def arrived(self, mirror: Mirror) -> bool:
+        """Has every file that was sent been read back with the same bytes?"""
+        stored = mirror.stored_files(self._sent)
+        return all(
+            stored.get(key, {}).get("sha256") == sha256 for key, sha256 in self._sent.items()
+        )
+
+    def _do(self, step: Step) -> None:
+        kind = self._kinds[step.ident[0]]
+        document = kind.rewrite(
+            step.document,
+            lambda name, key: self._keys.get((name, key), key),
+            lambda text: move_assets(text, self._urls),
+        )
+        if step.op == UPDATE:
+            self._update(kind, step, document)
+        elif step.op == UPLOAD:
+            self._upload(kind, step, document)
+        else:
+            self._create(kind, step, document)
+
+    def _create(self, kind: Kind, step: Step, document: Document) -> None:
+        withheld = step.left_out | kind.limits(step.document).untouched
+        sent = {name: value for name, value in document.items() if name not in withheld}
+        parent = document.get(kind.parent.key) if kind.parent else None
+        number = self._journal.begin(
+            self._restore_id,
+            step.op,
+            step.ident,
+            kind.body(sent, create=True),
+            parent_new_key=parent,
+        )
+        try:
+            if step.op == REPLACE:
+                self._access.delete(kind, {**document, kind.key: step.live_key})
+            key = self._access.create(kind, sent)
+        except Refused as error:
+            # Any other error leaves open whether it was carried out.
+            self._journal.failed(number, str(error))
+            raise
+        self._done(number, kind, step, key)
+
+    def _update(self, kind: Kind, step: Step, document: Document) -> None:
+        key = step.live_key or self._keys[step.ident]
+        now = self._live.get((kind.name, key), document)
+        address = {name: value for name, value in now.items() if name not in kind.writable}
+        changes = self._changes(kind, step, document)
+        update = {**address, kind.key: key, **changes}
+        number = self._journal.begin(self._restore_id, step.op, step.ident, changes)
+        try:
+            self._reach(kind).update(kind, update)
+        except RemoteError as error:
+            # An update can be made again: nothing is left open.
+            self._journal.failed(number, str(error))
+            raise
+        self._done(number, kind, step, key)
+
+    def _changes(self, kind: Kind, step: Step, document: Document) -> Document:
+        changes: dict[str, Any] = {}
+        for name, (old, _) in step.fields.items():
+            value = document.get(name)
+            if value is not None:
+                changes[name] = value
+            elif name in kind.clearing:
+                changes[name] = kind.clearing[name].value
+            elif isinstance(old, list | dict):
+                changes[name] = type(old)()
+        return changes
+
+    def _upload(self, kind: Kind, step: Step, document: Document) -> None:
+        (ref,) = file_refs(step.document, kind.files, ())
+        stored = self._files[ref.key]
+        extension = PurePosixPath(ref.asset_file).suffix
+        name = f"{document.get('originalFileName') or 'file'}{extension}"
+        place = {field: document.get(field) for field in ("memoriID", "engineMemoryID")}
+        number = self._journal.begin(
+            self._restore_id, step.op, step.ident, place, sha256=stored["sha256"]
+        )
+        try:
+            made = self._account.upload(
+                kind,
+                place,
+                name,
+                str(stored.get("mime_type") or "application/octet-stream"),
+                self._store.path(stored["sha256"]),
+            )
+        except Refused as error:
+            self._journal.failed(number, str(error))
+            raise
+        for new in file_refs(made, kind.files, ()):
+            self._urls[ref.key] = made[kind.files[0]]
+            self._sent[new.key] = stored["sha256"]
+        self._done(number, kind, step, kind.key_of(made))
+
+    def _done(self, number: int, kind: Kind, step: Step, key: str) -> None:
+        self._keys[step.ident] = key
+        # A remote renumbers the keys that it lets us choose: they are no successors.
+        old = (kind.name, key) if kind.key_given else step.ident
+        self._journal.done(number, old, key)
+
+    def _reach(self, kind: Kind) -> Access:
+        return self._account if kind.scope is Scope.ACCOUNT else self._access

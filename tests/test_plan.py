@@ -1,0 +1,233 @@
+"""Plans are pure: what they contain, in which order, and what they say cannot be done."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.kind import TEXT, Ref
+from sync.kinds import KINDS
+from sync.mirror.journal import Begun
+from sync.plan import CREATE, REPLACE, UPDATE, UPLOAD, Plan, follow, plan
+from sync.settle import find_twin
+
+URL = "https://assets.memori.ai/api/v2/asset/{}.png"
+TAKING_PART = {name: kind for name, kind in KINDS.items() if kind.create}
+
+
+def person(key: str, **more) -> tuple:
+    return ("person", key), {"personID": key, "personType": "Receiver", "name": key, **more}
+
+
+def memory(key: str, text: str = "yes", **more) -> tuple:
+    return ("memory", key), {"memoryID": key, "title": key, "answers": [{"text": text}], **more}
+
+
+def medium(key: str, parent: str, position: int = 0, **more) -> tuple:
+    about = {"mediumID": key, "memoryID": parent, "position": position, "mimeType": "image/png"}
+    return ("medium", key), about | more
+
+
+def asset(key: str, parent: str | None = None) -> tuple:
+    about = {"assetID": key, "assetURL": URL.format(key), "engineMemoryID": parent}
+    return ("asset", key), about | {"originalFileName": key}
+
+
+def message(key: str, value: str = "hi") -> tuple:
+    return ("localization_key", key), {"key": key, "value": value}
+
+
+def make(wanted, live=(), successors=None, stored=(), chosen=None, kinds=TAKING_PART) -> Plan:
+    files = frozenset(f"asset/{name}.png" for name in stored)
+    return plan(dict(wanted), dict(live), kinds, successors or {}, files, chosen)
+
+
+def told(made: Plan) -> list[tuple[str, str]]:
+    return [(step.op, step.ident[1]) for step in made.steps]
+
+
+def test_equal_states_need_nothing():
+    world = [person("p"), memory("m", receiverID="p"), medium("x", "m"), asset("a", "m")]
+    made = make(world, world)
+    assert (made.steps, made.losses, made.extras) == ((), (), ())
+
+
+def test_what_is_referred_to_comes_first_whatever_the_names_are():
+    world = [
+        medium("a-medium", "z-memory", url=URL.format("file")),
+        memory("z-memory", receiverID="zz-person"),
+        person("zz-person"),
+        asset("file", "z-memory"),
+    ]
+    assert told(make(world, stored=["file"])) == [
+        (CREATE, "zz-person"),
+        (CREATE, "z-memory"),
+        (UPLOAD, "file"),
+        (CREATE, "a-medium"),
+    ]
+
+
+def test_media_of_a_memory_come_one_after_another_in_their_order():
+    world = [memory("m"), asset("file", "m"), medium("c", "m", 0, url=URL.format("file"))]
+    world += [medium("a", "m", 2, content="x"), medium("b", "m", 1, content="x")]
+    assert told(make(world, stored=["file"]))[-3:] == [(CREATE, "c"), (CREATE, "b"), (CREATE, "a")]
+
+
+def test_keys_of_a_set_come_in_the_order_of_their_numbers():
+    world = [message("BYE_10"), message("BYE_2"), message("BYE_1")]
+    assert told(make(world)) == [(CREATE, "BYE_1"), (CREATE, "BYE_2"), (CREATE, "BYE_10")]
+
+
+def test_a_cycle_between_a_text_and_its_file_is_cut_at_the_text():
+    world = [memory("m", text=f"see {URL.format('f')}"), asset("f", "m")]
+    made = make(world, stored=["f"])
+    assert told(made) == [(CREATE, "m"), (UPLOAD, "f"), (UPDATE, "m")]
+    assert list(made.steps[-1].fields) == ["answers"]
+
+
+def test_a_cycle_of_optional_refs_is_cut_by_setting_one_later():
+    kind = KINDS["person"]
+    friend = replace(
+        kind, writable={**kind.writable, "friendID": TEXT}, refs=(Ref("friendID", "person"),)
+    )
+    world = [person("p", friendID="q"), person("q", friendID="p")]
+    made = make(world, kinds={**TAKING_PART, "person": friend})
+    assert sorted(op for op, _ in told(made)) == [CREATE, CREATE, UPDATE]
+    first, second, later = made.steps
+    assert first.left_out == {"friendID"}
+    assert later.ident == first.ident
+    assert second.needs == {first.ident}
+    assert list(later.fields) == ["friendID"]
+
+
+def test_an_update_holds_every_difference_and_nothing_else():
+    wanted = [memory("m", hints=["a"], title="old", tags=["t"])]
+    live = [memory("m", hints=[], title="new", tags=["t"], readOccurrences=7)]
+    (step,) = make(wanted, live).steps
+    assert dict(step.fields) == {"hints": ([], ["a"]), "title": ("new", "old")}
+
+
+def test_refs_to_what_came_back_under_another_key_are_no_difference():
+    wanted = [person("p"), memory("m", receiverID="p")]
+    live = [person("p3", name="p"), memory("m", receiverID="p3")]
+    made = make(wanted, live, {("person", "p"): "p2", ("person", "p2"): "p3"})
+    assert made.steps == ()
+    assert made.matches["person", "p"] == "p3"
+
+
+def test_a_memory_still_pointing_to_a_person_that_is_made_again_is_updated():
+    world = [person("p"), memory("m", receiverID="p")]
+    assert told(make(world, world[1:])) == [(CREATE, "p"), (UPDATE, "m")]
+
+
+def test_a_file_that_came_back_elsewhere_is_no_difference():
+    wanted = [memory("m", text=URL.format("f")), medium("x", "m", url=URL.format("f")), asset("f")]
+    live = [memory("m", text=URL.format("g")), medium("x", "m", url=URL.format("g"))]
+    live += [(("asset", "g"), {**asset("g")[1], "originalFileName": "f"})]
+    assert make(wanted, live, {("asset", "f"): "g"}).steps == ()
+
+
+def test_a_person_made_again_by_hand_is_recognised_by_its_tag_if_it_is_the_only_one():
+    wanted = [person("p", tag="T")]
+    assert make(wanted, [person("q", tag="T")]).matches == {("person", "p"): "q"}
+    two = [person("q", tag="T"), person("r", tag="T")]
+    assert told(make(wanted, two)) == [(CREATE, "p")]
+    assert told(make([person("p"), person("o")], [person("q")])) == [(CREATE, "o"), (CREATE, "p")]
+
+
+def test_a_swap_of_two_fields_of_which_one_is_set_replaces_the_object():
+    live = [memory("m"), medium("x", "m", content="note")]
+    (step,) = make([memory("m"), medium("x", "m", url="https://x.example")], live).steps
+    assert (step.op, step.live_key) == (REPLACE, "x")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "reason"),
+    [
+        (message("GOODBYE"), None, "a single message cannot be added, only changed"),
+        (asset("f"), None, "its file was never stored"),
+        (person("g", personType="Giver"), None, "the Giver is made by the remote"),
+        (person("p"), person("p", information="x"), "information cannot be emptied"),
+        (person("p"), person("p", personType="Other"), "personType cannot be changed"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_its_reason(wanted, live, reason):
+    made = make([wanted], [live] if live else [])
+    assert made.steps == ()
+    assert [each.reason for each in made.losses] == [reason]
+
+
+def test_the_givers_tag_and_pin_are_left_alone():
+    giver = {"personType": "Giver", "tag": "a", "pin": "1"}
+    wanted, live = person("g", **giver), person("g", **{**giver, "tag": "b", "pin": "2"})
+    made = make([wanted], [live])
+    assert (made.steps, made.losses) == ((), ())
+
+
+def test_a_choice_brings_its_children_and_what_it_refers_to_if_that_is_missing():
+    world = [person("p"), person("q"), memory("m", receiverID="p"), memory("n")]
+    world += [medium("x", "m", url=URL.format("f")), asset("f", "m")]
+    made = make(world, [person("q", name="other")], stored=["f"], chosen={("memory", "m")})
+    assert told(made) == [(CREATE, "p"), (CREATE, "m"), (UPLOAD, "f"), (CREATE, "x")]
+
+
+def test_what_is_not_wanted_stays_and_is_told():
+    assert make([], [person("p")]).extras == (("person", "p"),)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("abcdef")))
+def test_successors_are_followed_to_the_end_and_never_round_in_circles(successors):
+    chain = {("person", old): new for old, new in successors.items()}
+    for key in "abcdef":
+        assert follow(("person", key), chain) in {*successors.values(), key}
+
+
+# -- settling
+
+
+def begun(**over) -> Begun:
+    facts = {
+        "id": 1, "op": CREATE, "kind": "person", "old_key": "p", "parent_new_key": None,
+        "sent": {"name": "Anna", "tag": "T"}, "sha256": None, "before_snapshot_id": 1,
+    }  # fmt: skip
+    return Begun(**{**facts, **over})
+
+
+ANNA = {"personID": "n", "name": "Anna", "tag": "T", "information": None, "creationTimestamp": "x"}
+
+
+def test_an_object_equal_in_what_was_sent_is_the_twin():
+    twins = {"n": ANNA, "o": {**ANNA, "name": "Other"}}
+    assert find_twin(begun(), KINDS["person"], twins, {}, is_only=False) == "n"
+
+
+def test_of_several_equal_ones_any_will_do_but_always_the_same():
+    twins = {"z": ANNA, "n": ANNA}
+    assert find_twin(begun(), KINDS["person"], twins, {}, is_only=False) == "n"
+
+
+def test_one_step_and_one_new_object_belong_together_even_if_the_remote_changed_it():
+    trimmed = {"n": {**ANNA, "name": "ANNA"}}
+    assert find_twin(begun(), KINDS["person"], trimmed, {}, is_only=True) == "n"
+    assert find_twin(begun(), KINDS["person"], trimmed, {}, is_only=False) is None
+    two = {**trimmed, "o": {**ANNA, "name": "?"}}
+    assert find_twin(begun(), KINDS["person"], two, {}, is_only=True) is None
+
+
+def test_without_a_new_object_the_call_was_not_carried_out():
+    assert find_twin(begun(), KINDS["person"], {}, {}, is_only=True) is None
+
+
+def test_a_twin_lies_under_the_same_parent():
+    step = begun(kind="medium", parent_new_key="m", sent={"content": "x"})
+    other = {"x": {"mediumID": "x", "memoryID": "other", "content": "x"}}
+    assert find_twin(step, KINDS["medium"], other, {}, is_only=True) is None
+
+
+def test_the_twin_of_a_file_has_the_same_bytes():
+    step = begun(kind="asset", sent={"memoriID": "1"}, sha256="aa")
+    files = {key: {"assetID": key, "memoriID": "1"} for key in ("f", "g")}
+    hashes = {"f": "bb", "g": "aa"}
+    assert find_twin(step, KINDS["asset"], files, hashes, is_only=False) == "g"
+    assert find_twin(step, KINDS["asset"], {"f": files["f"]}, hashes, is_only=True) is None

@@ -1,0 +1,450 @@
+"""`aisuru-sync restore` as its users run it: round trips over real HTTP."""
+
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+from test_commands import PROGRAM
+from workplace import Workplace, what_is_there
+
+from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World, demo_world
+
+READS = ("GET", "POST /api/v2/Login", "POST /memori/v2/Session", "POST /api/v2/Logout")
+
+
+def writes(sandbox: Sandbox) -> list[str]:
+    """The calls that change something, sessions aside."""
+    seen = [f"{each.method} {each.template}" for each in sandbox.calls]
+    goodbyes = (*READS, "DELETE /memori/v2/Session")
+    return [each for each in seen if not each.startswith(goodbyes)]
+
+
+def restore(work: Workplace, *args: str, code: int = 0) -> dict:
+    outcome = work.run("restore", "--json", "--yes", *args)
+    assert outcome.code == code, outcome
+    return outcome.json
+
+
+def test_a_deleted_person_content_and_file_come_back_with_everything_that_refers_to_them(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    work.backup()
+    before = what_is_there(world)
+    guide = world.agent("Guide")
+    with sandbox.lock:
+        guide.people.pop("p-anna-1")
+        guide.memories.pop("m-hours-1")
+        guide.memories["m-tale-1"]["title"] = "Changed"
+        guide.memories["m-tale-1"]["receiverID"] = None
+        guide.localization_keys["GOODBYE"]["value"] = "Changed"
+        world.assets.clear()
+    assert what_is_there(world) != before
+
+    result = restore(work)
+
+    assert result["verified"] is True
+    assert result["steps"] == {"create": 3, "update": 2, "delete": 0, "upload": 1}
+    assert result["done"] == 6
+    assert what_is_there(world) == before
+
+
+def test_a_second_restore_has_nothing_to_do_and_sends_nothing(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    snapshot = str(work.backup()["snapshots"][1]["id"])
+    world.agent("Guide").memories.clear()
+    restore(work, "--snapshot", snapshot)
+    sandbox.calls.clear()
+
+    for args in ([], ["--snapshot", snapshot]):
+        result = restore(work, *args)
+        assert result["verified"] is True
+        assert result["done"] == 0
+        assert not any(result["steps"].values())
+    assert writes(sandbox) == []
+
+
+def test_a_dry_run_shows_the_plan_and_only_reads(work: Workplace, sandbox: Sandbox, world: World):
+    work.backup()
+    guide = world.agent("Guide")
+    guide.people.pop("p-anna-1")
+    guide.memories["m-hours-1"]["title"] = "Changed"
+    sandbox.calls.clear()
+
+    shown = work.run("restore", "--dry-run", "--json").json
+    out = work.run("restore", "--dry-run").out
+
+    assert writes(sandbox) == []
+    assert shown["dry_run"] is True
+    assert shown["plan"] == [
+        {"op": "create", "kind": "person", "key": "p-anna-1", "fields": {}},
+        {
+            "op": "update",
+            "kind": "memory",
+            "key": "m-hours-1",
+            "fields": {"title": ["Changed", "Opening hours"]},
+        },
+        {
+            "op": "update",
+            "kind": "memory",
+            "key": "m-tale-1",
+            "fields": {"receiverID": ["p-anna-1", "(new) p-anna-1"]},
+        },
+    ]
+    assert shown["steps"] == {"create": 1, "update": 2, "delete": 0, "upload": 0}
+    assert re.search(r"create +person +Anna", out)
+    assert re.search(r"update +memory +Opening hours +title", out)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_sent(work: Workplace, sandbox: Sandbox):
+    work.backup()
+    sandbox.calls.clear()
+    outcome = work.run("restore")
+    assert outcome.code == 2
+    assert "--yes" in outcome.err
+    assert not sandbox.calls
+
+
+def test_a_session_of_its_own_is_all_that_a_restore_opens(work: Workplace, sandbox: Sandbox, world):
+    work.backup()
+    world.agent("Guide").memories.clear()
+    sandbox.calls.clear()
+    restore(work)
+    templates = [f"{each.method} {each.template}" for each in sandbox.calls]
+    assert templates.count("POST /memori/v2/Session") == 1
+    assert templates.count("POST /api/v2/Login") == 1
+    assert not sandbox.sessions
+
+
+@pytest.mark.parametrize(
+    ("args", "part"),
+    [
+        (["--memori", "Ghost"], "say which"),
+        (["--snapshot", "99"], "no snapshot 99"),
+        (["--snapshot", "1"], "no snapshot 1 of a Memori"),
+        (["--at", "1999-01-01"], "no complete snapshot"),
+        (["--kind", "badge"], "cannot restore badge"),
+        (["--key", "x"], "exactly one --kind"),
+        (["--kind", "person", "--key", "ghost"], "holds no ghost"),
+    ],
+)
+def test_a_restore_says_what_it_cannot_go_back_to(work: Workplace, args: list[str], part: str):
+    work.backup()
+    outcome = work.run("restore", "--yes", *args)
+    assert outcome.code == 2, outcome
+    assert part in outcome.err
+
+
+def test_several_agents_must_be_told_apart(work: Workplace, world: World):
+    world.add_agent("Archive")
+    work.backup()
+    outcome = work.run("restore", "--yes")
+    assert outcome.code == 2
+    assert "'Guide', 'Archive'" in outcome.err
+    assert restore(work, "--memori", "Archive")["verified"] is True
+
+
+def test_an_older_snapshot_and_a_time_can_be_gone_back_to(work: Workplace, world: World):
+    first = work.backup()["snapshots"][1]
+    guide = world.agent("Guide")
+    guide.people["p-anna-1"]["name"] = "Second"
+    work.backup()
+
+    restore(work, "--snapshot", str(first["id"]))
+    assert guide.people["p-anna-1"]["name"] == "Anna"
+    guide.people["p-anna-1"]["name"] = "Third"
+    restore(work)
+    assert guide.people["p-anna-1"]["name"] == "Second"
+    restore(work, "--at", first["finished_at"])
+    assert guide.people["p-anna-1"]["name"] == "Anna"
+
+
+def test_only_what_was_chosen_comes_back_with_what_it_needs(work: Workplace, world: World):
+    work.backup()
+    before = what_is_there(world)
+    guide = world.agent("Guide")
+    guide.people.pop("p-anna-1")
+    guide.memories.clear()
+    guide.localization_keys["GOODBYE"]["value"] = "Changed"
+
+    result = restore(work, "--kind", "memory", "--key", "m-tale-1")
+
+    assert result["steps"]["create"] == 2
+    assert [each["title"] for each in guide.memories.values()] == ["The bell"]
+    (person,) = [each for each in guide.people.values() if each["name"] == "Anna"]
+    assert next(iter(guide.memories.values()))["receiverID"] == person["personID"]
+    assert guide.localization_keys["GOODBYE"]["value"] == "Changed"
+    restore(work)
+    assert what_is_there(world) == before
+
+
+def test_nothing_is_deleted(work: Workplace, world: World):
+    work.backup()
+    guide = world.agent("Guide")
+    guide.people["extra"] = {**guide.people["p-anna-1"], "personID": "extra", "tag": "🐝"}
+    result = restore(work)
+    assert result["verified"] is True
+    assert "extra" in guide.people
+
+
+def test_the_giver_is_changed_but_never_its_tag(work: Workplace, world: World):
+    work.backup()
+    giver = world.agent("Guide").giver
+    name = giver["name"]
+    giver["name"] = "Impostor"
+
+    result = restore(work)
+
+    assert giver["name"] == name
+    assert result["steps"]["update"] == 1
+
+
+def test_a_person_that_someone_made_again_is_patched_not_doubled(work: Workplace, world: World):
+    snapshot = str(work.backup()["snapshots"][1]["id"])
+    before = what_is_there(world)
+    guide = world.agent("Guide")
+    again = {**guide.people.pop("p-anna-1"), "personID": "p-new", "name": "Anna by hand"}
+    guide.people["p-new"] = again
+    guide.memories["m-tale-1"]["receiverID"] = "p-new"
+
+    restore(work, "--snapshot", snapshot)
+
+    assert what_is_there(world) == before
+    assert restore(work, "--snapshot", snapshot)["done"] == 0
+
+
+def test_a_link_that_became_a_snippet_is_replaced(work: Workplace, world: World):
+    work.backup()
+    before = what_is_there(world)
+    medium = world.agent("Guide").memories["m-hours-1"]["media"][0]
+    medium.update(url=None, content="a note", mimeType="text/plain")
+
+    result = restore(work)
+
+    assert result["steps"]["delete"] == result["steps"]["create"] == 1
+    assert what_is_there(world) == before
+
+
+def test_fields_are_emptied_as_the_remote_wants_it(work: Workplace, world: World):
+    work.backup()
+    before = what_is_there(world)
+    memory = world.agent("Guide").memories["m-hours-1"]
+    memory.update(
+        receiverID="p-anna-1",
+        date="2020-01-01T00:00:00Z",
+        dateUncertaintyDays=3,
+        placeName="Bologna",
+        placeLatitude=44.5,
+        placeLongitude=11.3,
+        placeUncertaintyKm=1,
+        hints=["more"],
+        contextVarsToSet={"A": "1"},
+    )
+    restore(work)
+    assert what_is_there(world) == before
+
+
+def test_what_cannot_come_back_is_named_and_the_rest_comes(work: Workplace, world: World):
+    work.backup()
+    guide = world.agent("Guide")
+    del guide.localization_keys["GOODBYE"]
+    guide.memories["m-tale-1"]["dcmOutcomeType"] = "cannot be emptied"
+    guide.memories["m-tale-1"]["title"] = "Changed"
+
+    result = restore(work)
+
+    assert result["verified"] is True
+    assert guide.memories["m-tale-1"]["title"] == "The bell"
+    assert result["not_restorable"] == [
+        {
+            "kind": "localization_key",
+            "key": "GOODBYE",
+            "reason": "a single message cannot be added, only changed",
+        },
+        {
+            "kind": "memory",
+            "key": "m-tale-1",
+            "reason": "dcmOutcomeType cannot be emptied",
+        },
+    ]
+    out = work.run("restore", "--yes").out
+    assert "Cannot come back:" in out
+
+
+def test_a_file_whose_bytes_were_lost_is_named(work: Workplace, world: World):
+    work.backup()
+    for blob in [each for each in (work.files / "sha256").rglob("*") if each.is_file()]:
+        blob.unlink()
+    world.assets.clear()
+    result = restore(work)
+    assert result["not_restorable"][0]["reason"] == "its file was never stored"
+
+
+def test_a_file_comes_back_under_its_name_and_texts_point_to_it(work: Workplace, world: World):
+    name = "22222222-aaaa-4bbb-8ccc-000000000009.png"
+    url = f"https://assets.memori.ai/api/v2/asset/{name}"
+    guide = world.agent("Guide")
+    document = {
+        "assetID": name[:-4],
+        "assetURL": url,
+        "mimeType": "image/png",
+        "originalFileName": "the bell",
+        "memoriID": guide.memori_id,
+        "engineMemoryID": "m-tale-1",
+    }
+    world.assets[name] = Asset(document, b"\x89PNG\r\n\x1a\n bell")
+    answer = guide.memories["m-tale-1"]["answers"][0]
+    answer["text"] = f'<p>See <img src="{url}"> or {url}.</p>'
+    guide.memories["m-hours-1"]["media"][0]["properties"] = {"thumbnail": url}
+    work.backup()
+    before = what_is_there(world)
+    world.assets.clear()
+    del guide.memories["m-tale-1"]
+
+    result = restore(work)
+
+    assert result["verified"] is True
+    assert what_is_there(world) == before
+    assert name not in str(guide.memories)
+    (again,) = [e for e in world.assets.values() if e.document["originalFileName"] == "the bell"]
+    assert again.document["assetURL"].endswith(".png")
+
+
+def test_media_come_back_in_their_order(work: Workplace, world: World):
+    guide = world.agent("Guide")
+    medium = guide.memories["m-hours-1"]["media"][0]
+    snippets = [
+        {
+            **medium,
+            "mediumID": f"x-{n}",
+            "url": None,
+            "content": f"note {n}",
+            "mimeType": "text/plain",
+        }
+        for n in (7, 3, 5, 1)
+    ]
+    guide.memories["m-hours-1"]["media"] = [*snippets[:2], medium, *snippets[2:]]
+    work.backup()
+    before = what_is_there(world)
+    del guide.memories["m-hours-1"]
+    world.assets.clear()
+    restore(work)
+    assert what_is_there(world) == before
+
+
+# -- trouble on the way
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"status": 500, "after": True},
+        {"status": 502, "body": "<html>", "after": True},
+        {"cut": 5, "after": True},
+        {"status": 500},
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["/memori/v2/person/*", "/memori/v2/memory/*", "/memori/v2/medium/*", "/api/v2/asset/*"]
+)
+def test_a_lost_answer_leaves_no_duplicate(serve, workplace, world, path: str, trouble: dict):
+    faults = FaultSet([Fault(path=path, method="POST", nth=1, **trouble)])
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        snapshot = str(workplace.backup()["snapshots"][1]["id"])
+        before = what_is_there(world)
+        guide = world.agent("Guide")
+        guide.people.pop("p-anna-1")
+        guide.memories.clear()
+        world.assets.clear()
+
+        first = workplace.run("restore", "--yes", "--json", "--snapshot", snapshot)
+        assert first.code in (0, 3), first
+        second = restore(workplace, "--snapshot", snapshot)
+
+    faults.check()
+    assert second["verified"] is True
+    assert what_is_there(world) == before
+
+
+def test_a_step_that_is_refused_does_not_stop_the_others(serve, workplace, world):
+    body = '{"requestID": 1, "resultCode": 422, "resultMessage": "no"}'
+    fault = Fault(path="/memori/v2/person/*", method="POST", nth=1, status=422, body=body)
+    with serve(world, faults=FaultSet([fault])) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        guide = world.agent("Guide")
+        guide.people.pop("p-anna-1")
+        guide.memories.clear()
+        result = restore(workplace, code=3)
+
+    failed = {(each["kind"], each["key"]): each["reason"] for each in result["failures"]}
+    assert "resultCode 422" in failed["person", "p-anna-1"]
+    assert failed["memory", "m-tale-1"] == "needs person p-anna-1"
+    assert result["verified"] is False
+    assert [each["title"] for each in guide.memories.values()] == ["Opening hours"]
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_a_restore_that_is_killed_goes_on_where_it_was(serve, workplace, world, call: int):
+    """Killed when the remote has carried out the n-th write, before the answer arrives."""
+    reached, go_on = threading.Event(), threading.Event()
+    count = []
+
+    def linger(sandbox: Sandbox) -> None:
+        count.append(1)
+        if len(count) == call:
+            reached.set()
+            go_on.wait(10)
+
+    faults = FaultSet(
+        [
+            Fault(path=f"/{base}/*", method=method, do=linger)
+            for base in ("memori/v2/person", "memori/v2/memory", "memori/v2/medium", "api/v2/asset")
+            for method in ("POST", "PATCH")
+        ]
+    )
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        snapshot = str(workplace.backup()["snapshots"][1]["id"])
+        before = what_is_there(world)
+        guide = world.agent("Guide")
+        guide.people.pop("p-anna-1")
+        guide.memories.pop("m-hours-1")
+        guide.memories["m-tale-1"].update(title="Changed", receiverID=None)
+        world.assets.clear()
+        args = ["restore", "--yes", "--snapshot", snapshot, "--config", str(workplace.config)]
+        process = subprocess.Popen([PROGRAM, *args], stderr=subprocess.DEVNULL)
+        if reached.wait(5):
+            process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        go_on.set()
+        result = restore(workplace, "--snapshot", snapshot)
+
+    assert result["verified"] is True
+    assert what_is_there(world) == before
+    assert workplace.run("check").code == 0
+
+
+def test_the_demo_account_comes_back_from_a_disaster(serve, workplace: Workplace):
+    world = demo_world()
+    with serve(world) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        before = what_is_there(world)
+        guide = world.agent("Guida")
+        giver = guide.giver["personID"]
+        guide.people = {giver: guide.people[giver]}
+        guide.memories.clear()
+        world.assets = {
+            name: each
+            for name, each in world.assets.items()
+            if each.document.get("memoriID") != guide.memori_id
+        }
+        result = restore(workplace, "--memori", "Guida")
+
+    assert result["verified"] is True
+    assert what_is_there(world) == before
