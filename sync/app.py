@@ -1,7 +1,6 @@
 """Assembly: the one place that builds hands from a configuration, and takes the lock."""
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +9,18 @@ from sync import config as settings
 from sync.api.account import Account, Credentials
 from sync.api.remote import Access
 from sync.api.transport import Transport
-from sync.backup import Choice, Wishes, choose_agent
+from sync.backup import Wishes, choose_agent, password_of
 from sync.config import Config
-from sync.errors import UsageError
+from sync.errors import NoMirror, UsageError
 from sync.files import FileStore
 from sync.kinds import KINDS
 from sync.link import origin_of
+from sync.mirror.database import sqlite_file
 from sync.mirror.lock import hold
-from sync.mirror.mirror import Mirror, Source
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Source
 from sync.redact import Redactor
+from sync.stop import Stop
 
 
 class App:
@@ -26,11 +28,11 @@ class App:
 
     Args:
         config: the settings.
-        stop: ends waiting and further calls when set.
+        stop: ends waiting and further calls when asked for.
         redactor: learns every secret that comes by.
     """
 
-    def __init__(self, config: Config, stop: threading.Event, redactor: Redactor) -> None:
+    def __init__(self, config: Config, stop: Stop, redactor: Redactor) -> None:
         self.config = config
         self.kinds = KINDS
         self.store = FileStore(Path(config.storage.files))
@@ -44,6 +46,9 @@ class App:
         Raises:
             NoMirror: it is not.
         """
+        path = sqlite_file(self.config.storage.database)
+        if path is not None and not path.exists():
+            raise NoMirror("there is no mirror here yet", "run `aisuru-sync backup` first")
         with self._mirror() as mirror:
             mirror.check_version()
             yield mirror
@@ -62,7 +67,6 @@ class App:
         with self._mirror() as mirror, hold(mirror.engine, job):
             mirror.migrate()
             mirror.interrupt_running()
-            self.store.prepare()
             yield mirror
 
     @contextmanager
@@ -82,7 +86,7 @@ class App:
             retry_s=backup.retry_s,
             concurrency=backup.concurrency,
         )
-        logged_in = Account(transport, self._credentials())
+        logged_in = Account(transport, self.credentials())
         try:
             logged_in.log_in()
             yield logged_in
@@ -99,8 +103,7 @@ class App:
             AccessDenied: password, tag or PIN are not accepted.
         """
         agent = choose_agent(source.remote_id, account.agents())
-        passwords = {choice.name_or_id: choice.password for choice in self._choices()}
-        password = passwords.get(agent.memori_id) or passwords.get(agent.name, "")
+        password = password_of(agent, self._passwords())
         with account.giver(agent, password) as access:
             yield access
 
@@ -112,11 +115,10 @@ class App:
             kinds: names; none means all.
             reason: why the run is made.
         """
-        known = self._choices()
-        passwords = {choice.name_or_id: choice.password for choice in known}
         backup = self.config.backup
         return Wishes(
-            memoris=[Choice(each, passwords.get(each, "")) for each in memoris] or known,
+            memoris=memoris or [each.name or each.id for each in self.config.memori],
+            passwords=self._passwords(),
             kinds=frozenset(kinds),
             page_size=backup.page_size,
             concurrency=backup.concurrency,
@@ -124,18 +126,23 @@ class App:
             reason=reason,
         )
 
-    def _choices(self) -> list[Choice]:
-        return [
-            Choice(each.name or each.id, settings.memori_password(self.config, each))
+    def _passwords(self) -> dict[str, str]:
+        return {
+            each.name or each.id: settings.memori_password(self.config, each)
             for each in self.config.memori
-        ]
+        }
 
     def _origins(self) -> frozenset[str]:
         account = self.config.account
         urls = (account.backend_url, account.engine_url, *account.asset_urls)
         return frozenset(map(origin_of, urls))
 
-    def _credentials(self) -> Credentials:
+    def credentials(self) -> Credentials:
+        """How to log in.
+
+        Raises:
+            UsageError: the settings do not say.
+        """
         token = settings.token(self.config, os.environ)
         password = "" if token else settings.password(self.config, os.environ)
         account = self.config.account

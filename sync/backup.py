@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from sync.api.account import Account, Agent
 from sync.api.remote import Access
-from sync.errors import AccountRefused, RemoteError, UsageError, worst
+from sync.errors import AccountRefused, RemoteError, SyncError, UsageError, worst
 from sync.files import FileStore
 from sync.kind import Kind
-from sync.mirror.mirror import Mirror, Snapshot
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Snapshot
 from sync.snapshot import OpenSnapshot, Run, Watch
 
 OpenGiver = Callable[[Agent, str], AbstractContextManager[Access]]
@@ -17,19 +18,12 @@ OpenGiver = Callable[[Agent, str], AbstractContextManager[Access]]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A Memori by name or Backend id, with its own password if it is SECRET."""
-
-    name_or_id: str
-    password: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
 class Wishes:
     """What a run is asked for.
 
     Attributes:
-        memoris: which agents; none means all that the account owns.
+        memoris: names or Backend ids of agents; none means all that the account owns.
+        passwords: {name or id: its own password} of SECRET agents.
         kinds: which kinds; none means all.
         page_size: objects per page.
         concurrency: calls side by side.
@@ -37,7 +31,8 @@ class Wishes:
         reason: `manual`, `schedule`, `before_restore` or `after_restore`.
     """
 
-    memoris: Sequence[Choice] = ()
+    memoris: Sequence[str] = ()
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     kinds: frozenset[str] = frozenset()
     page_size: int = 100
     concurrency: int = 4
@@ -80,7 +75,9 @@ def backup(
         RemoteError: the account's Memoris cannot be listed at all.
     """
     chosen = choose_kinds(wishes.kinds, kinds)
-    agents = choose_agents(wishes.memoris, account.agents())
+    owned = account.agents()
+    agents = choose_agents(wishes.memoris, owned)
+    store.prepare()
     source = mirror.account(account.user_id, account.name)
     run = Run(
         run_id=mirror.next_run_id(),
@@ -94,19 +91,38 @@ def backup(
         reason=wishes.reason,
         watch=watch,
     )
-    with OpenSnapshot(run, source) as of_account:
-        of_account.list_kinds(account.access)
-        for agent, password in agents:
-            _back_up_agent(run, giver or account.giver, of_account, agent, password)
-        of_account.fetch_files(account.access)
+    exit_codes: list[int] = []
+    others = {agent.memori_id for agent in owned} - {agent.memori_id for agent in agents}
+    try:
+        with OpenSnapshot(run, source) as of_account:
+            exit_codes = of_account.exit_codes
+            of_account.list_kinds(account.access)
+            for agent in agents:
+                password = password_of(agent, wishes.passwords)
+                exit_codes += _back_up_agent(
+                    run, giver or account.giver, of_account, agent, password
+                )
+            try:
+                of_account.fetch_files(account.access, left_alone=others)
+            except AccountRefused:
+                raise
+            except RemoteError as error:
+                of_account.fail(error)
+    except SyncError as error:
+        error.also = tuple(exit_codes)
+        raise
     mirror.mark_gone()
-    return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(run.exit_codes))
+    return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(exit_codes))
 
 
 def _back_up_agent(
     run: Run, giver: OpenGiver, of_account: OpenSnapshot, agent: Agent, password: str
-) -> None:
-    """Mirror one Memori under one Giver session; what fails here fails alone."""
+) -> list[int]:
+    """Mirror one Memori under one Giver session; what fails here fails alone.
+
+    Returns:
+        The exit codes that what went wrong means for the run.
+    """
     source = run.mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
     with OpenSnapshot(run, source) as of_memori:
         try:
@@ -119,6 +135,7 @@ def _back_up_agent(
             raise
         except RemoteError as error:
             of_memori.fail(error)
+    return of_memori.exit_codes
 
 
 def choose_kinds(names: frozenset[str], kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
@@ -139,15 +156,21 @@ def choose_kinds(names: frozenset[str], kinds: Mapping[str, Kind]) -> Mapping[st
     return {name: kind for name, kind in kinds.items() if name in wanted | whole}
 
 
-def choose_agents(choices: Sequence[Choice], owned: Sequence[Agent]) -> list[tuple[Agent, str]]:
-    """The Memoris of a run, each with its own password: those chosen, or all.
+def choose_agents(names: Sequence[str], owned: Sequence[Agent]) -> list[Agent]:
+    """The Memoris of a run: those named, each once, or all.
 
     Raises:
-        UsageError: a choice fits none or several.
+        UsageError: a name fits none or several.
     """
-    if not choices:
-        return [(agent, "") for agent in owned]
-    return [(choose_agent(choice.name_or_id, owned), choice.password) for choice in choices]
+    if not names:
+        return list(owned)
+    chosen = [choose_agent(name, owned) for name in names]
+    return list({agent.memori_id: agent for agent in chosen}.values())
+
+
+def password_of(agent: Agent, passwords: Mapping[str, str]) -> str:
+    """A SECRET agent's own password, given under its id or its name."""
+    return passwords.get(agent.memori_id) or passwords.get(agent.name, "")
 
 
 def choose_agent(name_or_id: str, owned: Sequence[Agent]) -> Agent:

@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 import platformdirs
+import structlog
 
 from sync.errors import UsageError
 from sync.link import origin_of
+from sync.mirror.database import parse_url
 
 NAME = "aisuru-sync"
 _PREFIX = "AISURU_SYNC_"
@@ -76,6 +78,7 @@ _TABLES: Mapping[str, type[msgspec.Struct]] = {
     "storage": StorageConfig,
     "backup": BackupConfig,
 }
+_NEVER_HERE = " (secrets do not belong here: see `password_file` in the sample)"
 _LIMITS = {"page_size": (1, 1000), "concurrency": (1, 32), "retry_s": (0, 3600)}
 
 
@@ -87,7 +90,7 @@ def find(path: str | None, environ: Mapping[str, str]) -> Path | None:
     """
     named = path or environ.get(f"{_PREFIX}CONFIG")
     if named:
-        if not Path(named).is_file():
+        if not _is_there(Path(named)):
             raise UsageError(f"there is no configuration {named}", f"write one: {NAME} config init")
         return Path(named)
     places = (
@@ -95,7 +98,7 @@ def find(path: str | None, environ: Mapping[str, str]) -> Path | None:
         platformdirs.user_config_path(NAME) / "config.toml",
         Path("/etc") / NAME / "config.toml",
     )
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if _is_there(place)), None)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -108,10 +111,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if path is None and not settings:
         raise UsageError("there is no configuration", f"write one: {NAME} config init")
     config, problems = _checked(settings)
+    if not problems:
+        config = _located(msgspec.structs.replace(config, path=path), environ)
+        problems = list(_storage_problems(config.storage))
     if problems:
-        where = path or "the environment"
+        where = f"{path} and the environment" if path else "the environment"
         raise UsageError(f"{where}:\n  " + "\n  ".join(problems), "see the comments of the sample")
-    return _located(msgspec.structs.replace(config, path=path), environ)
+    return config
 
 
 def password(config: Config, environ: Mapping[str, str]) -> str:
@@ -148,6 +154,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         at = settings
         for step in way:
             at = at.setdefault(step, {})
+            if not isinstance(at, dict):
+                raise UsageError(f"{name} contradicts another variable")
         at[last] = environ[name]
     return settings
 
@@ -157,12 +165,25 @@ def _merge(settings: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     for name, value in over.items():
         below = merged.get(name)
         if isinstance(value, dict) and isinstance(below, list):
-            merged[name] = [_merge(each, value.get(str(n), {})) for n, each in enumerate(below)]
+            merged[name] = _merge_list(below, value)
         elif isinstance(value, dict):
             merged[name] = _merge(below if isinstance(below, dict) else {}, value)
         else:
             merged[name] = value
     return merged
+
+
+def _merge_list(below: list[Any], over: dict[str, Any]) -> list[Any]:
+    places = [str(place) for place in range(len(below))]
+    if beyond := over.keys() - set(places):
+        raise UsageError(
+            f"there is no [[memori]] number {', '.join(sorted(beyond))} to override",
+            f"the file has {len(below)}, counted from 0",
+        )
+    return [
+        _merge(each, over.get(place, {})) if isinstance(each, dict) else each
+        for place, each in zip(places, below, strict=True)
+    ]
 
 
 def _checked(settings: dict[str, Any]) -> tuple[Config, list[str]]:
@@ -174,8 +195,13 @@ def _checked(settings: dict[str, Any]) -> tuple[Config, list[str]]:
         problems += wrong
     memoris = []
     given = settings.get("memori", [])
-    # From the environment alone, the list comes as {"0": …}.
-    for each in given.values() if isinstance(given, dict) else given:
+    if isinstance(given, dict):
+        # From the environment alone, the list comes as {"0": …}.
+        given = [each for _, each in sorted(given.items(), key=lambda item: item[0].zfill(9))]
+    if not isinstance(given, list):
+        given = []
+        problems.append("[[memori]] is not a list of tables")
+    for each in given:
         memori, wrong = _table("[[memori]]", MemoriConfig, each)
         if not wrong and bool(memori.name) == bool(memori.id):
             wrong = ["[[memori]] needs either `name` or `id`"]
@@ -192,7 +218,8 @@ def _table(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, l
     values, problems = {}, []
     for name, value in given.items():
         if name not in types:
-            problems.append(f"unknown: {name} in {where}")
+            hint = _NEVER_HERE if name in ("password", "token") else ""
+            problems.append(f"unknown: {name} in {where}{hint}")
             continue
         is_text = isinstance(value, str)
         is_list = is_text and name == "asset_urls"
@@ -207,6 +234,8 @@ def _table(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, l
 
 def _judge(config: Config) -> Iterator[str]:
     account = config.account
+    if not account.tenant:
+        yield "tenant in [account] is empty"
     urls = {"backend_url": account.backend_url, "engine_url": account.engine_url}
     urls |= {f"asset_urls ({url})": url for url in account.asset_urls}
     for name, url in urls.items():
@@ -217,6 +246,15 @@ def _judge(config: Config) -> Iterator[str]:
     for name, (least, most) in _LIMITS.items():
         if not least <= getattr(config.backup, name) <= most:
             yield f"{name} in [backup] must be from {least} to {most}"
+
+
+def _storage_problems(storage: StorageConfig) -> Iterator[str]:
+    try:
+        parse_url(storage.database)
+    except UsageError as error:
+        yield f"database in [storage]: {error}; {error.hint}"
+    if "\0" in storage.files:
+        yield "files in [storage] holds a NUL character"
 
 
 def _located(config: Config, environ: Mapping[str, str]) -> Config:
@@ -233,7 +271,18 @@ def _located(config: Config, environ: Mapping[str, str]) -> Config:
 
 def _beside(path: Path | None, place: str) -> Path:
     """A path of the configuration: relative ones are meant from where the file is."""
-    return (path.parent if path else Path()).absolute() / Path(place).expanduser()
+    try:
+        expanded = Path(place).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{place}: there is no such user") from None
+    return (path.parent if path else Path()).absolute() / expanded
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _secret(config: Config, name: str, file: str, environ: Mapping[str, str]) -> str:
@@ -249,7 +298,9 @@ def _secret(config: Config, name: str, file: str, environ: Mapping[str, str]) ->
 
 def _read_secret(path: Path) -> str:
     try:
+        if path.stat().st_mode & 0o077:
+            structlog.get_logger("config").warning("secret.readable_by_others", path=str(path))
         return path.read_text("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise UsageError(f"cannot read the secret in {path}: {reason}") from None

@@ -32,9 +32,17 @@ _MARK = re.compile(r"~[0-9a-f]{16}")
 # A session ID follows an asset's file name, or stands in the query of a legacy URL
 # (aisuru-api.md 8.4, 9.3 and 9.4); both occur inside longer texts.
 _SESSION_IN_TEXT = re.compile(
-    r"""(/api/v\d+/asset/[^/\s"'<>?\#\\]+/|[?&]memori-ai-session-id=)([^/\s"'<>?\#&\\]+)""",
+    r"""(/api/v\d+/asset/[^/\s"'<>?\#\\]+?(?:/|%2F)+|[?&;]memori-ai-session-id=)"""
+    r"""([^/\s"'<>?\#&\\]+)""",
     re.IGNORECASE,
 )
+# Where a text is a URL and nothing else, its file name may hold blanks.
+_SESSION_IN_URL = re.compile(
+    r"(\s*https?://[^\n]*/api/v\d+/asset/[^/\n]+/+)([^/\n?#]+)([/?#][^\n]*)?\s*", re.IGNORECASE
+)
+_STAMPS = frozenset({"creationTimestamp", "lastChangeTimestamp"})
+_OLD_NAMES = frozenset({"creationName", "lastChangeName"})
+_DEEPEST = 100
 
 
 def parse(data: bytes) -> Any:
@@ -69,12 +77,20 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text) if _UNSTORABLE.search(text) else text
 
 
-def scrub(document: Document) -> Document:
-    """Replace every session ID in a document by its mark (design 5)."""
+def scrub(document: Document, depth: int = 0) -> Document:
+    """Replace every session ID in a document by its mark (design 5).
+
+    Raises:
+        BadAnswer: the document is nested deeper than any real one.
+    """
+    if depth > _DEEPEST:
+        raise BadAnswer(f"a document is nested more than {_DEEPEST} levels deep")
+    # A map of the owner's may have a key of that name; an audit field stands beside a stamp.
+    fields = SESSION_FIELDS if document.keys() & _STAMPS else SESSION_FIELDS - _OLD_NAMES
     return {
         field: session_mark(value)
-        if field in SESSION_FIELDS and isinstance(value, str) and value
-        else _scrub_value(value)
+        if field in fields and isinstance(value, str) and value
+        else _scrub_value(value, depth + 1)
         for field, value in document.items()
     }
 
@@ -99,17 +115,23 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def _scrub_value(value: Any) -> Any:
+def _scrub_value(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         # Most texts hold no path at all: look before searching.
-        if "/" not in value and "=" not in value:
-            return value
-        return _SESSION_IN_TEXT.sub(lambda found: found[1] + session_mark(found[2]), value)
+        return _scrub_text(value) if "/" in value or "=" in value else value
     if isinstance(value, dict):
-        return scrub(value)
+        return scrub(value, depth)
     if isinstance(value, list):
-        return [_scrub_value(inner) for inner in value]
+        if depth > _DEEPEST:
+            raise BadAnswer(f"a document is nested more than {_DEEPEST} levels deep")
+        return [_scrub_value(inner, depth + 1) for inner in value]
     return value
+
+
+def _scrub_text(text: str) -> str:
+    if url := _SESSION_IN_URL.fullmatch(text):
+        return text.replace(url[2], session_mark(url[2]))
+    return _SESSION_IN_TEXT.sub(lambda found: found[1] + session_mark(found[2]), text)
 
 
 def _no_number(name: str) -> NoReturn:

@@ -30,6 +30,7 @@ class SyncError(Exception):
     Attributes:
         exit_code: what the process ends with.
         hint: what the user can do about it, or "".
+        also: exit codes of what had gone wrong before.
     """
 
     exit_code: ClassVar[int] = 1
@@ -37,6 +38,7 @@ class SyncError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.also: tuple[int, ...] = ()
 
 
 class UsageError(SyncError):

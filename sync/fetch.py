@@ -14,7 +14,7 @@ import structlog
 from sync.api.remote import Access
 from sync.api.transport import Body
 from sync.document import Document
-from sync.errors import AccountRefused, NotFound, RemoteError
+from sync.errors import AccountRefused, NotFound, RemoteError, Unavailable
 from sync.files import Blob, FileStore
 from sync.link import FileRef
 
@@ -53,7 +53,7 @@ def fetch(
         concurrency: how many at a time.
 
     Raises:
-        AccountRefused, StorageError, Interrupted: none of the others would fare better.
+        AccountRefused, Unavailable, StorageError, Interrupted: no other file would fare better.
     """
     with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
         while batch := list(islice(wanted, 16 * concurrency)):
@@ -91,6 +91,9 @@ def fetch_one(access: Access, store: FileStore, ref: FileRef, known: Document) -
         log.warning("file.missing", key=ref.key, is_new=is_new)
         return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new)
     except RemoteError as error:
+        if isinstance(error, Unavailable) and not error.carried_out:
+            # The remote cannot be reached at all: the other files need not be tried.
+            raise
         log.warning("file.failed", key=ref.key, why=str(error))
         # What was stored before is still there to be restored.
         status = STORED if is_stored else FAILED

@@ -1,14 +1,15 @@
 """History: what an object is, and what it was."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sync.document import Document
 from sync.errors import UsageError
-from sync.kind import Kind
+from sync.kind import Kind, is_usable_key
 from sync.kinds.file import FILE
-from sync.mirror.mirror import Mirror, Source
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Source
 
 _STARS = "******"
 
@@ -19,12 +20,14 @@ class Shown:
 
     Attributes:
         snapshot_id: the snapshot it is shown at.
+        is_deleted: it is not there any more, and shown as it was last.
         document: with masked fields as stars.
     """
 
     source: Source
     snapshot_id: int
     document: Document
+    is_deleted: bool = False
 
 
 def show(
@@ -54,24 +57,47 @@ def show(
     kind = {**kinds, FILE.name: FILE}.get(kind_name)
     if kind is None:
         raise UsageError(f"there is no kind {kind_name!r}", f"kinds: {', '.join(kinds)}")
+    if not is_usable_key(key):
+        raise UsageError("that is no key of any object")
     if snapshot_id is not None and at is not None:
         raise UsageError("give either --snapshot or --at")
     if snapshot_id is not None and not mirror.has_snapshot(snapshot_id):
         raise UsageError(f"there is no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
-    found = []
-    for source in _sources(mirror, memori):
-        moment_id = mirror.last_snapshot(source, snapshot_id=snapshot_id, at=at)
-        if moment_id is None:
-            continue
-        document = mirror.document(source, kind, key, moment_id)
-        if document is not None:
-            found.append(Shown(source, moment_id, masked(kind, document)))
+    sources = _sources(mirror, memori)
+    found = list(_as_at(mirror, kind, key, sources, snapshot_id, at))
+    if not found and snapshot_id is None and at is None:
+        found = list(_as_last_seen(mirror, kind, key, sources))
     if not found:
-        raise UsageError(f"there is no {kind_name} {key!r} in the mirror then and there")
+        when = " of that time" if at or snapshot_id else ""
+        raise UsageError(f"the mirror holds no {kind_name} {key!r}{when}")
     if len(found) > 1:
         names = ", ".join(each.source.name for each in found)
         raise UsageError(f"several have a {kind_name} {key!r}: {names}", "add --memori")
     return found[0]
+
+
+def _as_at(
+    mirror: Mirror,
+    kind: Kind,
+    key: str,
+    sources: Iterable[Source],
+    snapshot_id: int | None,
+    at: datetime | None,
+) -> Iterator[Shown]:
+    for source in sources:
+        moment_id = mirror.last_snapshot(source, snapshot_id=snapshot_id, at=at)
+        if moment_id is not None:
+            document = mirror.document(source, kind, key, moment_id)
+            if document is not None:
+                yield Shown(source, moment_id, masked(kind, document))
+
+
+def _as_last_seen(
+    mirror: Mirror, kind: Kind, key: str, sources: Iterable[Source]
+) -> Iterator[Shown]:
+    for source in sources:
+        if last := mirror.last_version(source, kind, key):
+            yield Shown(source, last[0], masked(kind, last[1]), is_deleted=True)
 
 
 def masked(kind: Kind, document: Document) -> Document:
@@ -82,14 +108,16 @@ def masked(kind: Kind, document: Document) -> Document:
 
 
 def moment(text: str) -> datetime:
-    """Read a time; without an offset it is meant local.
+    """Read a time; without an offset it is meant local, and a day is meant to its end.
 
     Raises:
         UsageError: it is none.
     """
     try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+        read = datetime.fromisoformat(text)
+        is_day = len(text.strip()) == len("2026-11-24")
+        return (read + timedelta(days=1) if is_day else read).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{text!r} is not a time", "write 2026-11-24 or 2026-11-24T18:00"
         ) from None

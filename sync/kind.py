@@ -10,16 +10,24 @@ element of the list `answers`. A nested field that is not named has the role of 
 """
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
-from sync.document import SESSION_FIELDS, Document, canonical, map_texts, storable
+from sync.document import SESSION_FIELDS, Document, canonical, map_texts
 from sync.errors import BadAnswer
+from sync.field import (
+    TEXT,
+    Fields,
+    Paths,
+    Type,
+    column_name,
+    paths_of,
+    typed,
+    without,
+)
 
 
 class Scope(StrEnum):
@@ -29,21 +37,6 @@ class Scope(StrEnum):
     MEMORI = "memori"
 
 
-class Type(StrEnum):
-    """The type of a field's column in the mirror; JSON holds lists and maps as text."""
-
-    TEXT = "text"
-    INTEGER = "integer"
-    REAL = "real"
-    BOOLEAN = "boolean"
-    JSON = "json"
-
-
-TEXT, INTEGER, REAL, BOOLEAN, JSON = Type
-
-Fields = Mapping[str, Type]
-"""Paths of one role, each with the type of its column; nested paths have no column."""
-
 AUDIT: Fields = {
     "creationTimestamp": TEXT,
     "lastChangeTimestamp": TEXT,
@@ -51,13 +44,8 @@ AUDIT: Fields = {
 }
 """The audit fields of nearly every Engine object, in both namings (aisuru-api.md 2)."""
 
-# The words of a field name: `disableR2R3Loop`, `avatar3DURL`, `engineMemoryID`.
-_WORD = re.compile(r"[A-Z]\d+|\d+[A-Z](?![a-z])|[A-Z]+(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+")
-
-# What the mirror's own columns are called, and what SQL would need quotes for.
-_TAKEN = frozenset(
-    {"source_id", "key", "change_id", "document", "default", "order", "user", "group", "end"}
-)
+# An index of PostgreSQL takes no more.
+_LONGEST_KEY = 500
 
 
 @dataclass(frozen=True)
@@ -66,12 +54,20 @@ class Route:
 
     Path parameters are `{session}` or `{token}` (the credential), `{from}` and `{howMany}`, and
     otherwise fields of the document that the call is about.
+
+    Attributes:
+        answer: the field of the answer that holds the result.
+        count: the field of the answer that says how many objects a listing has.
+        optional: trailing path parameters that may be left out.
+        repeatable: making the call twice is as good as once; a POST never is.
     """
 
     method: str
     template: str
     answer: str = ""
     count: str = "count"
+    optional: frozenset[str] = frozenset()
+    repeatable: bool = True
 
     @property
     def paged(self) -> bool:
@@ -178,7 +174,7 @@ class Kind:
     about: str
     scope: Scope
     key: str
-    list: Route
+    list: Route | None = None
     get: Route | None = None
     create: Route | None = None
     update: Route | None = None
@@ -218,8 +214,8 @@ class Kind:
         return frozenset({self.key, *self.columns})
 
     @cached_property
-    def _ignored(self) -> "_Paths":
-        return _paths([self.key, *self.volatile])
+    def _ignored(self) -> Paths:
+        return paths_of([self.key, *self.volatile])
 
     def key_of(self, document: Document) -> str:
         """The key of a document.
@@ -228,13 +224,13 @@ class Kind:
             BadAnswer: it has none, or one that no remote would give.
         """
         key = document.get(self.key)
-        if not isinstance(key, str) or not key.strip() or not key.isprintable():
+        if not is_usable_key(key):
             raise BadAnswer(f"a {self.name} came without a usable {self.key}")
-        return key
+        return str(key)
 
     def matter(self, document: Document) -> Document:
         """The part of a document whose difference is a change; null equals absent."""
-        return _without(document, self._ignored)
+        return without(document, self._ignored)
 
     def digest(self, document: Document) -> str:
         """SHA-256 of what matters, in hex; the key is not part of it."""
@@ -302,36 +298,13 @@ class Kind:
     def row(self, document: Document) -> dict[str, Any]:
         """{column: value} of the typed columns; what does not fit its type is null."""
         return {
-            column: _typed(document.get(name), kind)
-            for name, (column, kind) in self.columns.items()
+            column: typed(document.get(name), kind) for name, (column, kind) in self.columns.items()
         }
 
 
-def column_name(field_name: str) -> str:
-    """`engineMemoryID` as a column: `engine_memory_id`; SQL's own words get a `_`."""
-    words = _WORD.findall(field_name) if field_name.lower() != field_name else [field_name]
-    name = "_".join(words).lower()
-    return f"{name}_" if name in _TAKEN else name
-
-
-def under(path: str, fields: Fields) -> Fields:
-    """The same fields inside `path`: `under("answers[]", AUDIT)`."""
-    return {f"{path}.{name}": kind for name, kind in fields.items()}
-
-
-def registry(*kinds: Kind) -> Mapping[str, Kind]:
-    """Put kinds together, parents before children, refusing every contradiction.
-
-    Raises:
-        ValueError: a field with two roles, an unknown ref, parent, or path parameter.
-    """
-    by_name = {kind.name: kind for kind in kinds}
-    problems = [problem for kind in kinds for problem in _contradictions(kind, by_name)]
-    if len(by_name) < len(kinds):
-        problems.append("two kinds share a name")
-    if problems:
-        raise ValueError("; ".join(problems))
-    return MappingProxyType(by_name)
+def is_usable_key(key: Any) -> bool:
+    """Can a remote's id be kept, and sent back in a path? No real one is odd or long."""
+    return isinstance(key, str) and key.isprintable() and 0 < len(key.strip()) <= _LONGEST_KEY
 
 
 def children(kind: Kind, kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
@@ -362,97 +335,3 @@ def _parent_of(child: Kind) -> Parent:
     if child.parent is None:
         raise ValueError(f"{child.name} has no parent")
     return child.parent
-
-
-_Paths = dict[str, "_Paths | None"]
-_DOUBLE_LIMIT = 1e308
-_BIGINT_LIMIT = 2**63
-
-
-def _paths(paths: Iterable[str]) -> _Paths:
-    """Paths as a tree: {"a": None, "b[]": {"c": None}} for `a` and `b[].c`."""
-    tree: _Paths = {}
-    for path in paths:
-        *way, last = path.split(".")
-        at = tree
-        for step in way:
-            inner = at.setdefault(step, {})
-            if inner is None:
-                break
-            at = inner
-        else:
-            at[last] = None
-    return tree
-
-
-def _without(document: Document, ignored: _Paths) -> Document:
-    return {
-        name: _without_inside(name, value, ignored)
-        for name, value in document.items()
-        if value is not None and ignored.get(name, ...) is not None
-    }
-
-
-def _without_inside(name: str, value: Any, ignored: _Paths) -> Any:
-    if isinstance(value, dict):
-        return _without(value, ignored.get(name) or {})
-    if isinstance(value, list):
-        inside = ignored.get(f"{name}[]") or {}
-        return [_without_inside("", each, {"": inside}) for each in value]
-    return value
-
-
-def _typed(value: Any, kind: Type) -> Any:
-    """A value as its column takes it on any database; null if it is of another type."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    match kind:
-        case _ if value is None:
-            return None
-        case Type.TEXT:
-            return storable(value if isinstance(value, str) else canonical(value))
-        case Type.JSON:
-            return canonical(value)
-        case Type.BOOLEAN:
-            return value if isinstance(value, bool) else None
-        case Type.REAL:
-            return float(value) if is_number and abs(value) < _DOUBLE_LIMIT else None
-        case Type.INTEGER:
-            return (
-                value
-                if isinstance(value, int) and is_number and abs(value) < _BIGINT_LIMIT
-                else None
-            )
-
-
-def _contradictions(kind: Kind, kinds: Mapping[str, Kind]) -> Iterator[str]:
-    yield from (f"{kind.name}: {problem}" for problem in _role_problems(kind))
-    yield from (f"{kind.name}: {problem}" for problem in _link_problems(kind, kinds))
-
-
-def _role_problems(kind: Kind) -> Iterator[str]:
-    seen: set[str] = {kind.key}
-    for role in (kind.writable, kind.create_only, kind.assigned, kind.volatile):
-        for path in sorted(role.keys() & seen):
-            yield f"{path} has two roles"
-        seen |= role.keys()
-    columns = [column for column, _ in kind.columns.values()]
-    if len(set(columns)) < len(columns):
-        yield "two fields share a column"
-    named = {ref.path for ref in kind.refs} | kind.masked | kind.clearing.keys()
-    for path in named.union(kind.files, kind.twin, kind.either, kind.title):
-        if path not in kind.declared:
-            yield f"{path} is not declared"
-
-
-def _link_problems(kind: Kind, kinds: Mapping[str, Kind]) -> Iterator[str]:
-    for ref in kind.refs:
-        if ref.kind not in kinds:
-            yield f"{ref.path} refers to an unknown kind {ref.kind}"
-    if kind.parent and kind.parent.kind not in kinds:
-        yield f"unknown parent {kind.parent.kind}"
-    if not kind.create and not kind.not_restorable:
-        yield "cannot be created and does not say why"
-    credential = "{token}" if kind.scope is Scope.ACCOUNT else "{session}"
-    for route in (kind.list, kind.get, kind.create, kind.update, kind.delete):
-        if route and credential not in route.template:
-            yield f"{route.template} lacks {credential}"

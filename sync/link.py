@@ -7,7 +7,7 @@ Asset URLs occur on any host, in any letter case, alone or inside a text, with d
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sync.document import Document, canonical
 from sync.errors import UsageError
@@ -17,7 +17,10 @@ _ASSET_IN_TEXT = re.compile(
     r"""(?:https?://[^/\s"'<>\\]+)?/api/v\d+/asset/(?P<file>[\w@-]+(?:\.[\w@-]+)*)(?P<mark>/~[0-9a-f]{16})?""",
     re.IGNORECASE,
 )
-_RESIZED = re.compile(r"@[0-9a-z]+(?=\.[^.]*$)", re.IGNORECASE)
+_FORMATS = "favicon|16x16|32x32|180x180|192x192|300x300|512x512"
+_RESIZED = re.compile(rf"@(?:{_FORMATS})(?=\.[^.]*$)", re.IGNORECASE)
+_SESSION_QUERY = re.compile(r"(?:^|&)memori-ai-session-id=[^&]*")
+_LONGEST_KEY = 500
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class FileRef:
 
     Attributes:
         key: what identifies it, whatever the form of its URL: `asset/<file>` for assets.
-        url: where it is, cleaned; "" for assets, which the Backend gives by file name.
+        url: where it is; "" for assets, which the Backend gives by file name.
     """
 
     key: str
@@ -52,12 +55,17 @@ def file_ref(url: str, origins: Container[str]) -> FileRef | None:
         return None
     asset = _ASSET_PATH.fullmatch(parts.path)
     if asset and parts.scheme in ("http", "https", ""):
-        return FileRef("asset/" + _RESIZED.sub("", asset["file"]), "")
-    origin = f"{parts.scheme}://{parts.netloc}".lower()
-    path = parts.path.rstrip("/")
-    if origin not in origins or not path:
+        key, where = "asset/" + _RESIZED.sub("", unquote(asset["file"])), ""
+        is_usable = key.rpartition("/")[0] == "asset" and key not in ("asset/.", "asset/..")
+    else:
+        origin = f"{parts.scheme}://{parts.netloc}".lower()
+        key = origin + parts.path.rstrip("/")
+        query = _SESSION_QUERY.sub("", parts.query)
+        where = f"{key}?{query}" if query else key
+        is_usable = origin in origins and bool(parts.path.strip("/"))
+    if not is_usable or not key.isprintable() or len(key) > _LONGEST_KEY:
         return None
-    return FileRef(origin + path, origin + path)
+    return FileRef(key, where)
 
 
 def file_refs(
@@ -96,10 +104,18 @@ def origin_of(url: str) -> str:
     Raises:
         UsageError: no http(s) URL, or plain http to another machine.
     """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2].lower()
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, scheme, _ = parts.hostname, parts.scheme, parts.port
+    except ValueError:
+        host, scheme = None, ""
+    if scheme not in ("http", "https") or not host:
         raise UsageError(f"{url!r} is not the URL of a service", "write https://HOST")
-    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if scheme == "http" and not is_loopback(url):
         raise UsageError(f"{url!r} would send secrets unprotected", "write https://HOST")
-    return f"{parts.scheme}://{host}"
+    return f"{scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def is_loopback(url: str) -> bool:
+    """Does a URL lead to this machine itself?"""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")

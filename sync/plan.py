@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Any
 
 from sync.document import Document
-from sync.kind import Ident, Kind, Type
+from sync.field import Type
+from sync.kind import Ident, Kind
 from sync.link import file_refs, move_assets
 
 CREATE, UPDATE, UPLOAD, REPLACE = "create", "update", "upload", "replace"

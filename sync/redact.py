@@ -1,4 +1,4 @@
-"""Secrets learnt at run time, and the one function that takes them out of a text.
+"""What may be shown: texts without the secrets learnt at run time, and without control characters.
 
 Session IDs and tokens stand in URL paths, and the remote repeats them in its messages. Whoever
 learns one tells the `Redactor`; whatever is printed, logged or raised passes through it.
@@ -29,3 +29,8 @@ class Redactor:
             if secret in text:
                 text = text.replace(secret, _STARS)
         return text
+
+
+def printable(text: str) -> str:
+    """A text as a terminal may show it: no control character gets through but line breaks."""
+    return "".join(each if each in "\n\t" or each.isprintable() else "\ufffd" for each in text)

@@ -14,18 +14,19 @@ import structlog
 
 from sync.api.account import Account
 from sync.api.remote import Access
-from sync.backup import Choice, Wishes, backup
+from sync.backup import Wishes, backup
 from sync.document import Document, canonical
 from sync.errors import BadAnswer, UsageError
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import FileRef, file_refs
 from sync.mirror.journal import Begun, Journal
-from sync.mirror.mirror import Mirror, Snapshot
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Snapshot, Status
 from sync.plan import UPDATE, Objects, Plan, Step, is_file, plan
 from sync.replay import Replay
 from sync.settle import find_twin
-from sync.snapshot import COMPLETE, PARTIAL, Watch
+from sync.snapshot import PARTIAL, Watch
 
 BEFORE, AFTER = "before_restore", "after_restore"
 
@@ -92,7 +93,7 @@ def choose_snapshot(
     if len(sources) != 1:
         names = ", ".join(repr(each.name) for each in sources) or "none"
         raise UsageError(f"say which Memori to restore: {names}", "add --memori")
-    found = [each for each in found if each.status == COMPLETE]
+    found = [each for each in found if each.status is Status.COMPLETE]
     # What a restore saw before and after itself is there to be named, not to be meant.
     found = [each for each in found if at or each.reason not in (BEFORE, AFTER)]
     if at is not None:
@@ -252,7 +253,7 @@ class Restore:
             BadAnswer: it could not be listed so that it can be trusted.
         """
         wishes = Wishes(
-            memoris=[Choice(self.target.remote_id)],
+            memoris=[self.target.remote_id],
             page_size=self._wishes.page_size,
             concurrency=self._wishes.concurrency,
             origins=self._wishes.origins,
@@ -269,7 +270,7 @@ class Restore:
         )
         for snapshot in result.snapshots:
             for name, each in snapshot.kinds.items():
-                if name in self._kinds and each.status != COMPLETE:
+                if name in self._kinds and each.status is not Status.COMPLETE:
                     raise BadAnswer(
                         f"{snapshot.source.name} cannot be listed reliably now: {each.error}",
                         "try again later",

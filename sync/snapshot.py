@@ -1,12 +1,13 @@
 """Taking one snapshot: the view of one source, kind by kind, then its files (design 6).
 
 What was seen is committed whatever else fails. What is not seen any more is written as deleted
-only after a listing that proved to be whole, and only when the object itself is not found.
+only after a listing that proved to be whole, and only when the object itself is not found. What a
+snapshot is worth is decided by `kind_status` and `snapshot_status`, which are pure.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Self
 
@@ -27,11 +28,10 @@ from sync.fetch import FAILED, fetch
 from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out
 from sync.kinds.file import FILE
-from sync.link import file_refs
-from sync.mirror.mirror import FileCounts, KindResult, Mirror, Source
-from sync.mirror.staging import Staging
+from sync.link import FileRef, file_refs
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import FileCounts, KindResult, Source, Status
 
-COMPLETE, INCOMPLETE, FAILED_STATUS, INTERRUPTED = "complete", "incomplete", "failed", "interrupted"
 PARTIAL = 3
 
 Watch = Callable[[str, str, int, int | None], None]
@@ -45,8 +45,6 @@ class Run:
     Attributes:
         kinds: what the run is limited to, parents before children.
         is_whole: the run covers every kind.
-        exit_codes: what the failures so far mean for the end of the run.
-        told: fields reported as unknown already.
     """
 
     run_id: int
@@ -59,44 +57,75 @@ class Run:
     origins: frozenset[str]
     reason: str
     watch: Watch
-    exit_codes: list[int] = field(default_factory=list)
-    told: set[tuple[str, str]] = field(default_factory=set)
+
+
+def kind_status(received: int, why: str) -> Status:
+    """How far the listing of a kind can be trusted.
+
+    Args:
+        received: how many objects came.
+        why: what went wrong, or "".
+    """
+    if not why:
+        return Status.COMPLETE
+    return Status.INCOMPLETE if received else Status.FAILED
+
+
+def snapshot_status(kinds: Collection[Status], error: str | None, failed_files: int) -> Status:
+    """How far a snapshot can be trusted; files that are not there do not count against it.
+
+    Args:
+        kinds: how far each of its kinds can be.
+        error: what ended it early, if anything did.
+        failed_files: how many files could not be fetched.
+    """
+    if error and not kinds:
+        return Status.FAILED
+    is_whole = all(each is Status.COMPLETE for each in kinds)
+    return Status.COMPLETE if is_whole and not error and not failed_files else Status.INCOMPLETE
 
 
 class OpenSnapshot:
-    """A snapshot while it is being taken; leaving the context closes it with its outcome."""
+    """A snapshot while it is being taken; leaving the context closes it with its outcome.
+
+    Attributes:
+        id: of the snapshot, once the context is entered.
+        exit_codes: what went wrong so far means these for the end of the run.
+    """
 
     def __init__(self, run: Run, source: Source) -> None:
+        self.id = 0
+        self.exit_codes: list[int] = []
         self._run = run
         self._source = source
         self._kinds = [kind for kind in run.kinds.values() if kind.scope is source.scope]
-        self._results: dict[str, KindResult] = {}
+        self._statuses: dict[str, Status] = {}
         self._files = dict.fromkeys((each.name for each in fields(FileCounts)), 0)
+        self._knows_all_files = False
         self._error: str | None = None
+        self._told: set[tuple[str, str]] = set()
         self._stack = ExitStack()
         self._log = structlog.get_logger("backup").bind(source=source.name)
 
     def __enter__(self) -> Self:
         run = self._run
         self.id = run.mirror.start_snapshot(self._source, run.run_id, run.reason)
-        self._staging: Staging = self._stack.enter_context(
-            run.mirror.staging(self._source, self.id)
-        )
+        staging = run.mirror.staging(self._source, self.id)
+        self._staging = self._stack.enter_context(staging)
         return self
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        try:
+        with self._stack:
             if error is None:
-                self._finish(self._status())
+                files = self._files["failed"]
+                self._finish(snapshot_status(self._statuses.values(), self._error, files))
                 return
-            status = INTERRUPTED if isinstance(error, Interrupted) else FAILED_STATUS
             self._error = str(error)
             with suppress(SyncError):
-                self._finish(status)
-        finally:
-            self._stack.close()
+                is_stop = isinstance(error, Interrupted)
+                self._finish(Status.INTERRUPTED if is_stop else Status.FAILED)
 
     def fail(self, error: RemoteError) -> None:
         """Note that the source could not be listed at all, or no further."""
@@ -112,68 +141,73 @@ class OpenSnapshot:
         for kind in self._kinds:
             self._note_files(kind)
 
-    def fetch_files(self, access: Access, owner: str | None = None) -> None:
+    def fetch_files(
+        self, access: Access, owner: str | None = None, left_alone: Collection[str] = ()
+    ) -> None:
         """Fetch the files noted so far.
 
         Args:
             access: the session under which the Backend gives them.
-            owner: only those of this Memori.
+            owner: only those of this Memori; None for all that are left.
+            left_alone: Memoris whose session is not open: what is known of their files stays.
         """
         run = self._run
-        wanted = self._staging.unfetched(owner)
-        done = fetch(access, run.store, wanted, run.concurrency)
+        total = self._staging.count_unfetched(owner)
+        done = fetch(access, run.store, self._wanted(owner, left_alone), run.concurrency)
         for number, fetched in enumerate(done, start=1):
-            run.watch(self._source.name, FILE.name, number, None)
+            run.watch(self._source.name, FILE.name, number, total)
             self._staging.record(FILE, [fetched.document])
             self._files["referenced"] += 1
             self._files[fetched.outcome] += 1
             self._files["bytes"] += fetched.size_bytes
             if fetched.is_new or fetched.outcome == FAILED:
-                run.exit_codes.append(PARTIAL)
+                self.exit_codes.append(PARTIAL)
+        self._knows_all_files = self._run.is_whole and owner is None
+
+    def _wanted(
+        self, owner: str | None, left_alone: Collection[str]
+    ) -> Iterator[tuple[FileRef, Document]]:
+        for ref, belongs_to, known in self._staging.unfetched(owner):
+            if belongs_to not in left_alone:
+                yield ref, known
+            elif known:
+                self._staging.record(FILE, [known])
 
     def _list_kind(self, access: Access, kind: Kind) -> None:
         family = (kind, *children(kind, self._run.kinds))
-        listing, error = Listing(access, kind, self._run.page_size), None
+        listing, why = Listing(access, kind, self._run.page_size), ""
         try:
             for documents, count in listing.pages():
-                self._record(access, kind, documents)
+                listing.note_new(self._record(access, kind, documents))
                 self._run.watch(self._source.name, kind.name, listing.received, count)
-            self._check_distinct(listing)
             if not listing.doubt:
                 self._confirm_absences(access, family)
-        except Interrupted:
-            self._staging.commit(family)
+        except (AccountRefused, Interrupted) as error:
+            self._conclude(family, listing, str(error))
             raise
-        except AccountRefused as refused:
-            self._conclude(family, listing, refused)
-            raise
-        except RemoteError as failed:
-            error = failed
-            self._note(failed)
-        self._conclude(family, listing, error)
+        except RemoteError as error:
+            why = str(error)
+            self._note(error)
+        if listing.doubt and not why:
+            self.exit_codes.append(PARTIAL)
+        self._conclude(family, listing, why or listing.doubt)
 
-    def _record(self, access: Access, kind: Kind, documents: Sequence[Document]) -> None:
-        """Stage objects, and the children embedded in them."""
+    def _record(self, access: Access, kind: Kind, documents: Sequence[Document]) -> int:
+        """Stage objects, and the children embedded in them; returns how many were new."""
         for child in children(kind, self._run.kinds):
             parents, found = [], []
             for document in documents:
                 parent, embedded = cut_out(document, child)
                 if embedded is None:
                     embedded = access.page(child, 0, self._run.page_size, parent).documents
-                found += [
-                    accept(child, each) for each in adopt(embedded, child, kind.key_of(parent))
-                ]
+                adopted = adopt(embedded, child, kind.key_of(parent))
+                found += [accept(child, each) for each in adopted]
                 parents.append(parent)
             documents = parents
             self._tell_undeclared(child, found)
             self._staging.record(child, found)
         self._tell_undeclared(kind, documents)
-        self._staging.record(kind, documents)
-
-    def _check_distinct(self, listing: Listing) -> None:
-        distinct = self._staging.listed(listing.kind)
-        if not listing.doubt and distinct != listing.received:
-            listing.doubt = f"only {distinct} of {listing.received} objects were distinct"
+        return self._staging.record(kind, documents)
 
     def _confirm_absences(self, access: Access, family: Sequence[Kind]) -> None:
         for kind in family:
@@ -182,21 +216,20 @@ class OpenSnapshot:
                     live = access.get(kind, document)
                 except NotFound:
                     self._staging.note_gone(kind, kind.key_of(document))
-                else:
-                    self._record(access, kind, [live])
+                    continue
+                if kind.parent:
+                    # Asked for alone, a child does not say where it belongs.
+                    place = (kind.parent.key, kind.parent.position)
+                    live = {**live, **{name: document.get(name) for name in place}}
+                self._record(access, kind, [live])
 
-    def _conclude(
-        self, family: Sequence[Kind], listing: Listing, error: RemoteError | None
-    ) -> None:
+    def _conclude(self, family: Sequence[Kind], listing: Listing, why: str) -> None:
         """Commit what was seen of a kind and its children, with how far it can be trusted."""
         tallies = self._staging.commit(family)
-        why = str(error) if error else listing.doubt
-        status = COMPLETE if not why else INCOMPLETE if listing.received else FAILED_STATUS
-        if why and not error:
-            self._run.exit_codes.append(PARTIAL)
+        status = kind_status(listing.received, why)
         for kind in family:
+            self._statuses[kind.name] = status
             result = KindResult(status, tallies[kind.name], why or None)
-            self._results[kind.name] = result
             self._run.mirror.record_kind(self.id, kind.name, result)
             self._log.info("kind.listed", kind=kind.name, status=status, **vars(result.tally))
         if why:
@@ -212,8 +245,8 @@ class OpenSnapshot:
             refs = file_refs(document, kind.files, origins)
             self._staging.refer((ref, owner) for ref in refs)
 
-    def _finish(self, status: str) -> None:
-        if self._run.is_whole:
+    def _finish(self, status: Status) -> None:
+        if self._knows_all_files:
             for document in self._staging.absent(FILE):
                 self._staging.note_gone(FILE, FILE.key_of(document))
         self._staging.commit((FILE,))
@@ -221,19 +254,13 @@ class OpenSnapshot:
         self._run.mirror.finish_snapshot(self.id, status, files, self._error)
         self._log.info("snapshot.finished", status=status, **vars(files))
 
-    def _status(self) -> str:
-        trusted = all(result.status == COMPLETE for result in self._results.values())
-        if self._error and not self._results:
-            return FAILED_STATUS
-        return COMPLETE if trusted and not self._error and not self._files["failed"] else INCOMPLETE
-
     def _note(self, error: SyncError) -> None:
         denied = isinstance(error, AccessDenied)
-        self._run.exit_codes.append(error.exit_code if denied else PARTIAL)
+        self.exit_codes.append(error.exit_code if denied else PARTIAL)
 
     def _tell_undeclared(self, kind: Kind, documents: Sequence[Document]) -> None:
         for document in documents:
             for name in kind.undeclared(document):
-                if (kind.name, name) not in self._run.told:
-                    self._run.told.add((kind.name, name))
+                if (kind.name, name) not in self._told:
+                    self._told.add((kind.name, name))
                     self._log.warning("field.unknown", kind=kind.name, field=name)

@@ -1,7 +1,5 @@
 """The way in, against the sandbox: login, Giver sessions, and the trap of the wrong PIN."""
 
-import threading
-
 import pytest
 
 from sync.api.account import Account, Agent, Credentials, is_giver
@@ -9,6 +7,7 @@ from sync.api.transport import Transport
 from sync.errors import AccessDenied, AccountRefused, BadAnswer, NotFound
 from sync.kinds import KINDS
 from sync.redact import Redactor
+from sync.stop import Stop
 
 
 @pytest.fixture
@@ -19,9 +18,7 @@ def connect(sandbox):
     def connect(**over) -> Account:
         owner = sandbox.world.account
         facts = {"tenant": owner.tenant, "user": owner.user_name, "password": owner.password}
-        transport = Transport(
-            sandbox.url, sandbox.url, redactor=Redactor(), stop=threading.Event(), retry_s=0
-        )
+        transport = Transport(sandbox.url, sandbox.url, redactor=Redactor(), stop=Stop(), retry_s=0)
         made.append(transport)
         return Account(transport, Credentials(**{**facts, **over}))
 
@@ -137,9 +134,10 @@ def test_a_co_author_finds_tag_and_pin_in_the_accepted_invitation():
     assert "271828" not in repr(agent)
 
 
-def test_a_memori_without_its_ids_is_a_bad_answer():
-    with pytest.raises(BadAnswer, match="Guide"):
-        Agent.of({"name": "Guide", "memoriID": "1"})
+def test_a_memori_without_its_engine_id_opens_no_session(account):
+    agent = Agent.of({"name": "Guide", "memoriID": "1", "receivedInvitations": "none"})
+    with pytest.raises(BadAnswer, match="engineMemoriID"), account.giver(agent):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -188,11 +186,13 @@ def test_a_message_is_changed_by_the_key_in_its_body(account):
         assert access.get(message, {"key": "GOODBYE"})["value"] == "Ciao"
 
 
-def test_a_file_is_uploaded_listed_changed_and_removed(account, world):
+def test_a_file_is_uploaded_listed_changed_and_removed(account, world, tmp_path):
     (agent,) = account.agents()
     asset, access = KINDS["asset"], account.access
     place = {"memoriID": agent.memori_id}
-    made = access.upload(asset, place, "plan.png", "image/png", b"\x89PNG\r\n\x1a\n....")
+    path = tmp_path / "plan"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n....")
+    made = access.upload(asset, place, "plan.png", "image/png", path)
     access.update(asset, {**made, "originalFileName": "ground floor"})
     assert access.get(asset, made)["originalFileName"] == "ground floor"
     access.delete(asset, made)

@@ -303,6 +303,7 @@ def test_show_tells_an_object_now_and_as_it_was_with_its_pin_as_stars(
     between = datetime.now().isoformat()  # noqa: DTZ005 - a user means local time
     world.agent("Guide").people["p-anna-1"]["name"] = "Anna B."
     work.backup()
+    today = datetime.now().date().isoformat()  # noqa: DTZ005 - as a user means it
 
     def name(*args: str) -> str:
         return work.run("show", "person", "p-anna-1", "--json", *args).json["document"]["name"]
@@ -311,6 +312,7 @@ def test_show_tells_an_object_now_and_as_it_was_with_its_pin_as_stars(
     assert name("--snapshot", str(first)) == "Anna"
     assert name("--at", between) == "Anna"
     assert name("--memori", "Guide") == "Anna B."
+    assert name("--at", today) == "Anna B."
     out = work.run("show", "person", "p-anna-1").out
     assert "name: Anna B." in out
     assert "001234" not in out + work.run("show", "person", "p-anna-1", "--json").out
@@ -343,6 +345,25 @@ def test_show_knows_files_too(work: Workplace):
     document = work.run("show", "file", key, "--memori", "Guide", "--json").json["document"]
     assert document["status"] == "stored"
     assert len(document["sha256"]) == 64
+
+
+def test_show_tells_a_deleted_object_as_it_was_last(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    work.backup()
+    del world.agent("Guide").people["p-anna-1"]
+    work.backup()
+    shown = work.run("show", "person", "p-anna-1", "--json").json
+    assert shown["is_deleted"] is True
+    assert shown["document"]["name"] == "Anna"
+    assert "deleted since" in work.run("show", "person", "p-anna-1").out
+
+
+def test_a_run_limited_to_some_kinds_is_told_as_such(work: Workplace):
+    work.backup("--kind", "person")
+    out = work.run("snapshots").out
+    assert "run 1, Guide: person" in out
+    assert "run 1, owner: nothing" in out
 
 
 def test_kinds_lists_every_kind_and_what_can_come_back(capsys):
@@ -379,11 +400,14 @@ def test_check_finds_nothing_wrong_after_a_backup_and_a_lost_blob_later(work: Wo
 
 
 def test_config_init_writes_a_private_sample_that_is_fine_and_overwrites_nothing(
-    work: Workplace, capsys
+    work: Workplace, capsys, monkeypatch
 ):
     path = work.folder / "sample.toml"
     assert run(["config", "init", str(path)]) == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run(["config", "check", "--config", str(path)]) == 2
+    assert "there is no password" in capsys.readouterr().err
+    monkeypatch.setenv("AISURU_SYNC_PASSWORD", "x")
     assert run(["config", "check", "--config", str(path)]) == 0
     assert run(["config", "init", str(path)]) == 2
     assert run(["config", "init", str(work.folder / "no" / "where.toml")]) == 8

@@ -68,7 +68,9 @@ def test_of_two_fields_with_one_name_the_last_counts():
 
 def test_session_ids_in_audit_fields_become_marks_at_any_depth():
     document = {
+        "creationTimestamp": "2024-01-01T00:00:00Z",
         "creationSessionID": SESSION,
+        "contextVarsToSet": {"creationName": "Ann"},
         "answers": [{"lastChangeSessionID": SESSION, "text": "hello"}],
         "lastChangeName": SESSION,
         "creationName": None,
@@ -80,6 +82,7 @@ def test_session_ids_in_audit_fields_become_marks_at_any_depth():
     assert clean["creationSessionID"] == session_mark(SESSION)
     assert clean["answers"][0] == {"lastChangeSessionID": session_mark(SESSION), "text": "hello"}
     assert clean["creationName"] is None
+    assert clean["contextVarsToSet"] == {"creationName": "Ann"}
 
 
 @pytest.mark.parametrize(
@@ -90,12 +93,24 @@ def test_session_ids_in_audit_fields_become_marks_at_any_depth():
         f'<img src="https://x.example/api/v1/asset/a-b.png/{SESSION}">',
         f"/api/v1/memoriai/memory/media/cloud/x/y.png?memori-ai-session-id={SESSION}&a=b",
         f'{{"url": "https://x.example/api/v2/asset/a.png/{SESSION}"}}',
+        f"<a href='/api/v1/memoriai/memory/x.png?a=b&amp;memori-ai-session-id={SESSION}'>",
+        f"https://assets.memori.ai/api/v2/asset/a b.png/{SESSION}",
+        f"https://assets.memori.ai/api/v2/asset/a.png//{SESSION}",
+        f"https://assets.memori.ai/api/v2/asset/a.png%2F{SESSION}",
     ],
 )
 def test_session_ids_appended_to_urls_become_marks_inside_any_text(text: str):
     clean = scrub({"text": text})["text"]
     assert SESSION not in clean
     assert clean == text.replace(SESSION, session_mark(SESSION))
+
+
+def test_a_document_nested_beyond_reason_is_a_bad_answer():
+    deep: dict = {}
+    for _ in range(300):
+        deep = {"a": [deep]}
+    with pytest.raises(BadAnswer, match="nested"):
+        scrub(deep)
 
 
 def test_a_mark_stays_a_mark():

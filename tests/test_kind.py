@@ -7,25 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import BadAnswer
-from sync.kind import (
-    AUDIT,
-    BOOLEAN,
-    INTEGER,
-    JSON,
-    REAL,
-    TEXT,
-    Kind,
-    Parent,
-    Ref,
-    Route,
-    Scope,
-    adopt,
-    children,
-    column_name,
-    cut_out,
-    registry,
-)
+from sync.field import BOOLEAN, INTEGER, JSON, REAL, TEXT, column_name
+from sync.kind import AUDIT, Kind, Parent, Ref, Route, Scope, adopt, children, cut_out
 from sync.kinds import KINDS
+from sync.registry import registry
 
 TOY = Kind(
     name="toy",

@@ -10,19 +10,23 @@ import sync
 ROOT = Path(sync.__file__).parent
 
 LAYERS = {
-    "errors": 0, "document": 0, "kind": 0, "link": 0, "redact": 0,
+    "errors": 0, "document": 0, "field": 0, "kind": 0, "link": 0, "redact": 0, "registry": 0,
+    "stop": 0,
     "kinds": 1,
-    "api": 2, "mirror": 2, "files": 2,
+    "api": 2, "mirror": 2, "files": 2, "plan": 2,
     "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3,
+    "restore": 3, "replay": 3, "settle": 3,
     "config": 4, "log": 4, "app": 4,
     "cli": 5, "__main__": 6,
 }  # fmt: skip
 """Imports go down; inside a layer only those below, and inside a folder freely."""
 
 BESIDE = {
-    ("document", "errors"), ("kind", "document"), ("kind", "errors"), ("link", "document"),
-    ("link", "errors"),
+    ("document", "errors"), ("field", "document"), ("kind", "document"), ("kind", "errors"),
+    ("kind", "field"), ("link", "document"), ("link", "errors"), ("registry", "kind"),
+    ("stop", "errors"),
     ("backup", "snapshot"), ("snapshot", "fetch"),
+    ("restore", "backup"), ("restore", "replay"), ("restore", "settle"), ("restore", "snapshot"),
     ("app", "config"),
 }  # fmt: skip
 
@@ -31,9 +35,18 @@ THIRD_PARTIES = {
     "requests_toolbelt": {"api/transport"},
     "urllib3": {"api/transport"},
     "tenacity": {"api/transport"},
-    "sqlalchemy": {"mirror/*", "cli/config"},
+    "sqlalchemy": {"mirror/*"},
     "alembic": {"mirror/schema"},
-    "structlog": {"log", "api/transport", "api/account", "snapshot", "fetch"},
+    "structlog": {
+        "config",
+        "log",
+        "api/transport",
+        "api/account",
+        "snapshot",
+        "fetch",
+        "restore",
+        "replay",
+    },
     "msgspec": {"document", "config", "cli/config", "sandbox/*"},
     "platformdirs": {"config"},
     "flask": {"sandbox/*"},

@@ -35,7 +35,8 @@ def test_every_form_of_an_asset_url_means_the_same_file(url: str):
 
 def test_another_url_on_a_configured_origin_is_a_file_without_its_dirt():
     ref = file_ref("https://ASSETS.memori.ai/covers/a.jpg?v=3#top", ORIGINS)
-    assert ref == FileRef(*["https://assets.memori.ai/covers/a.jpg"] * 2)
+    url = "https://assets.memori.ai/covers/a.jpg"
+    assert ref == FileRef(url, f"{url}?v=3")
     assert ref.asset_file == ""
 
 
@@ -55,6 +56,10 @@ def test_another_url_on_a_configured_origin_is_a_file_without_its_dirt():
         "http://169.254.169.254/latest/meta-data",
         "http://127.0.0.1:8600/x.png",
         "http://[::1",
+        "https://assets.memori.ai/api/v2/asset/..",
+        "https://assets.memori.ai/api/v2/asset/a\ud800.png",
+        "https://assets.memori.ai/covers/a\x00.jpg",
+        f"https://assets.memori.ai/api/v2/asset/{'x' * 600}.png",
         "javascript:alert(1)",
     ],
 )
@@ -81,13 +86,22 @@ def test_a_document_refers_to_its_url_fields_and_to_asset_urls_inside_texts():
     }
 
 
+def test_a_name_is_one_file_however_it_is_encoded_and_only_known_sizes_are_cut_off():
+    asset = "https://assets.memori.ai/api/v2/asset/"
+    assert file_ref(f"{asset}a%20b.png", ()) == file_ref(f"{asset}a b.png", ())
+    assert file_ref(f"{asset}photo@home.png", ()).asset_file == "photo@home.png"
+
+
 def test_users_paste_any_url_of_a_service():
     assert origin_of("https://engine.memori.ai/memori/v2") == "https://engine.memori.ai"
     assert origin_of("http://127.0.0.1:8600/") == "http://127.0.0.1:8600"
     assert origin_of("https://user:secret@Host.example") == "https://host.example"
 
 
-@pytest.mark.parametrize("url", ["", "engine.memori.ai", "ftp://host", "http://engine.memori.ai"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "engine.memori.ai", "ftp://host", "http://engine.memori.ai", "https://[x", "https://a:b"],
+)
 def test_a_url_that_is_none_or_would_send_secrets_unprotected_is_refused(url: str):
     with pytest.raises(UsageError):
         origin_of(url)

@@ -15,7 +15,8 @@ from sync.files import FileStore
 from sync.kinds import KINDS
 from sync.mirror.database import open_database, writing
 from sync.mirror.lock import hold
-from sync.mirror.mirror import FileCounts, Mirror, Source
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import FileCounts, Source, Status
 
 PERSON, MEMORY, MEDIUM = KINDS["person"], KINDS["memory"], KINDS["medium"]
 ANNA = {"personID": "a", "name": "Anna", "lastChangeTimestamp": "1"}
@@ -47,7 +48,7 @@ def see(mirror: Mirror, source: Source, documents, *, gone=(), kind=PERSON, chil
             tallies = staging.commit((kind, MEDIUM))
         else:
             tallies = staging.commit((kind,))
-    mirror.finish_snapshot(snapshot_id, "complete", FileCounts())
+    mirror.finish_snapshot(snapshot_id, Status.COMPLETE, FileCounts())
     return snapshot_id, tallies
 
 
@@ -98,9 +99,8 @@ def test_an_object_seen_twice_in_one_snapshot_counts_once_and_the_last_sight_win
     see(mirror, source, [ANNA])
     snapshot_id = mirror.start_snapshot(source, 9, "manual")
     with mirror.staging(source, snapshot_id) as staging:
-        staging.record(PERSON, [{**ANNA, "name": "X"}, {**ANNA, "name": "Y"}])
-        assert staging.listed(PERSON) == 1
-        staging.record(PERSON, [ANNA])
+        assert staging.record(PERSON, [{**ANNA, "name": "X"}, {**ANNA, "name": "Y"}]) == 1
+        assert staging.record(PERSON, [ANNA]) == 0
         tallies = staging.commit((PERSON,))
     assert tallies["person"].unchanged == 1
     assert len(history(mirror, "a")) == 1
@@ -110,7 +110,7 @@ def test_nothing_of_a_page_is_noted_if_one_document_has_no_key(mirror, source):
     with mirror.staging(source, mirror.start_snapshot(source, 1, "manual")) as staging:
         with pytest.raises(BadAnswer):
             staging.record(PERSON, [ANNA, {"name": "nobody"}])
-        assert staging.listed(PERSON) == 0
+        assert staging.record(PERSON, [ANNA]) == 1
 
 
 def test_what_was_not_seen_is_absent_and_only_what_is_noted_gone_is_deleted(mirror, source):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.kind import TEXT, Ref
+from sync.field import TEXT
+from sync.kind import Ref
 from sync.kinds import KINDS
 from sync.mirror.journal import Begun
 from sync.plan import CREATE, REPLACE, UPDATE, UPLOAD, Plan, follow, plan

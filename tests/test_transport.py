@@ -24,6 +24,7 @@ from sync.errors import (
 )
 from sync.kind import Route
 from sync.redact import Redactor
+from sync.stop import Stop
 
 SESSION = "5e551000-0000-4000-8000-0000000000aa"
 LIST = Route("GET", "/memori/v2/People/{session}/{from}/{howMany}", "people")
@@ -38,7 +39,7 @@ OK = {"resultCode": 0, "resultMessage": "Ok"}
 
 @pytest.fixture
 def stop():
-    return threading.Event()
+    return Stop()
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_stop_ends_a_long_pause(remote, stop):
         redactor=Redactor(), stop=stop, retry_s=7200,
     )  # fmt: skip
     remote.get(URL, status=429, headers={"Retry-After": "3600"})
-    threading.Timer(0.05, stop.set).start()
+    threading.Timer(0.05, stop.event.set).start()
     with pytest.raises(Interrupted):
         transport.call(LIST, PATH)
     with pytest.raises(Interrupted):
@@ -162,7 +163,7 @@ def test_a_stop_ends_a_long_pause(remote, stop):
 
 
 def test_a_farewell_goes_out_even_after_a_stop(transport, remote, stop):
-    stop.set()
+    stop.event.set()
     remote.get(URL, json=OK)
     transport.call(LIST, PATH, parting=True)
 
@@ -209,7 +210,7 @@ def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remot
     remote.get(
         ASSET_URL, body=b"x" * 600_000, content_type="image/png; q=1", headers={"ETag": '"1"'}
     )
-    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}) as body:
+    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png") as body:
         assert body is not None
         assert (body.mime_type, body.etag) == ("image/png", '"1"')
         chunks = list(body.chunks)
@@ -220,7 +221,7 @@ def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remot
 def test_a_file_that_has_not_changed_is_not_sent_again(transport, remote):
     match = [matchers.header_matcher({"If-None-Match": '"1"'})]
     remote.get(ASSET_URL, status=304, match=match)
-    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}, '"1"') as body:
+    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", '"1"') as body:
         assert body is None
 
 
@@ -241,30 +242,33 @@ def test_an_answer_about_a_file_is_no_file(transport, remote, status, body, erro
     remote.get(ASSET_URL, status=status, body=body, content_type=kind, headers=headers)
     with (
         pytest.raises(error),
-        transport.stream(ASSET, {"file": "a.png", "session": SESSION}),
+        transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png"),
     ):
         pass
 
 
 def test_a_file_elsewhere_is_asked_for_without_any_credential(transport, remote):
     remote.get("https://assets.example/a.png", body=b"x")
-    with transport.stream(Route("GET", "https://assets.example/a.png"), {"session": SESSION}):
+    with transport.stream(
+        Route("GET", "https://assets.example/a.png"), {"session": SESSION}, "a.png"
+    ):
         pass
     assert SESSION not in str(vars(remote.calls[0].request))
 
 
-def test_path_parameters_are_encoded_and_the_last_ones_may_be_missing():
-    assert fill("/a/{key}", {"key": "x/y ?è"}) == "/a/x%2Fy%20%3F%C3%A8"
-    assert fill("/a/{one}/{two}", {"one": 1, "two": ""}) == "/a/1"
+def test_path_parameters_are_encoded_and_only_optional_ones_may_be_missing():
+    assert fill(Route("GET", "/a/{key}"), {"key": "x/y ?è"}) == "/a/x%2Fy%20%3F%C3%A8"
+    optional = Route("POST", "/a/{one}/{two}", optional=frozenset({"two"}))
+    assert fill(optional, {"one": 1, "two": ""}) == "/a/1"
     for missing in ({}, {"two": 2}):
-        with pytest.raises(BadAnswer):
-            fill("/a/{one}/{two}/end", missing)
+        with pytest.raises(BadAnswer, match="without one"):
+            fill(optional, missing)
 
 
 @pytest.mark.parametrize("key", [".", ".."])
 def test_a_key_that_would_climb_the_path_is_refused(key):
     with pytest.raises(BadAnswer):
-        fill("/a/{key}", {"key": key})
+        fill(Route("GET", "/a/{key}"), {"key": key})
 
 
 def test_calls_are_named_by_their_template_and_urls_by_their_host():

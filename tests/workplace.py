@@ -2,6 +2,7 @@
 
 import json
 import random
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from sync import config
+from sync.api.account import Account
+from sync.app import App
 from sync.cli import run
+from sync.redact import Redactor
 from sync.sandbox import Agent, Asset, Sandbox, World
+from sync.stop import Stop
 
 SETTINGS = """\
 [account]
@@ -70,6 +76,11 @@ class Workplace:
         out, err = self.capsys.readouterr()
         self.spoken += [out, err]
         return Outcome(code, out, err)
+
+    def connect(self) -> AbstractContextManager[Account]:
+        """The account of these settings, for tests that make calls of their own."""
+        settings = config.load(self.config, {})
+        return App(settings, Stop(), Redactor()).account()
 
     def backup(self, *args: str, code: int = 0) -> dict[str, Any]:
         outcome = self.run("backup", "--json", *args)

@@ -1,7 +1,7 @@
 """The way in: login, the account's Memoris, and Giver sessions that really are the Giver's."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +9,9 @@ import structlog
 
 from sync.api.remote import Access
 from sync.api.transport import Transport, name_of
-from sync.document import Document
-from sync.errors import AccessDenied, AccountRefused, BadAnswer, SyncError
-from sync.kind import Route
+from sync.document import Document, storable
+from sync.errors import AccessDenied, AccountRefused, BadAnswer, RemoteError
+from sync.kind import Route, is_usable_key
 
 _LOGIN = Route("POST", "/api/v2/Login", "token")
 _LOGOUT = Route("POST", "/api/v2/Logout/{token}")
@@ -52,26 +52,22 @@ class Agent:
         """Read a Memori as the Backend lists it (aisuru-api.md 4).
 
         A co-author finds tag and PIN of the Giver in the invitation that was accepted.
-
-        Raises:
-            BadAnswer: an id is missing.
         """
+        invitations = document.get("receivedInvitations")
         giver: Document = next(
             (
                 each
-                for each in document.get("receivedInvitations") or []
-                if each.get("type") == "GIVER" and each.get("state") == "ACCEPTED"
+                for each in (invitations if isinstance(invitations, list) else [])
+                if isinstance(each, dict)
+                and (each.get("type"), each.get("state")) == ("GIVER", "ACCEPTED")
             ),
             {},
         )
-        name = str(document.get("name") or "")
-        memori_id, engine_id = document.get("memoriID"), document.get("engineMemoriID")
-        if not memori_id or not engine_id:
-            raise BadAnswer(f"Memori {name!r} came without memoriID or engineMemoriID")
+        engine_id = document.get("engineMemoriID")
         return cls(
-            memori_id=str(memori_id),
-            engine_memori_id=str(engine_id),
-            name=name,
+            memori_id=str(document.get("memoriID")),
+            engine_memori_id=str(engine_id) if is_usable_key(engine_id) else "",
+            name=storable(str(document.get("name") or "")),
             giver_tag=str(document.get("giverTag") or giver.get("tag") or ""),
             giver_pin=str(document.get("giverPIN") or giver.get("pin") or ""),
             password=str(document.get("secretToken") or ""),
@@ -103,22 +99,27 @@ class Account:
         """
         for secret in (self._credentials.password, self._credentials.token):
             self._transport.redactor.learn(secret)
-        self.access.open()
+        with self._transport.stop.shield():
+            self.access.open()
         if not self.user_id:
             self._learn_user(self.access.call(_USER, {}).get(_USER.answer))
 
     def log_out(self) -> None:
         """Give back a token that was got by a password; a ready one stays as it is."""
         if self.access.credential["token"] and not self._credentials.token:
-            with suppress(SyncError):
-                self._transport.call(_LOGOUT, self.access.credential, parting=True)
+            self._part(_LOGOUT, self.access.credential)
 
     def agents(self) -> list[Agent]:
-        """The Memoris that the account owns."""
+        """The Memoris that the account owns.
+
+        Raises:
+            BadAnswer: they do not come as a list of objects.
+        """
         found = self.access.call(_MEMORIS, {}).get(_MEMORIS.answer)
-        if not isinstance(found, list):
-            raise BadAnswer(f"{name_of(_MEMORIS)}: `{_MEMORIS.answer}` is not a list")
-        return [Agent.of(each) for each in found]
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise BadAnswer(f"{name_of(_MEMORIS)}: `{_MEMORIS.answer}` is not a list of objects")
+        # Without an id there is nothing to do for one; the listing of Memoris tells of it.
+        return [Agent.of(each) for each in found if is_usable_key(each.get("memoriID"))]
 
     @contextmanager
     def giver(self, agent: Agent, password: str = "") -> Iterator[Access]:
@@ -134,11 +135,12 @@ class Account:
         for secret in (agent.giver_pin, agent.password, password):
             self._transport.redactor.learn(secret)
         access = Access(self._transport, "session", lambda: self._open_session(agent, password))
-        access.open()
+        with self._transport.stop.shield():
+            access.open()
         try:
             yield access
         finally:
-            self._close_session(access.credential)
+            self._part(_CLOSE_SESSION, access.credential)
 
     def _log_in(self) -> str:
         known = self._credentials
@@ -163,12 +165,11 @@ class Account:
         self.name = str(known.get("userName") or known.get("eMail") or self.name)
 
     def _open_session(self, agent: Agent, password: str) -> str:
-        body: dict[str, Any] = {
-            "memoriID": agent.engine_memori_id,
-            "tag": agent.giver_tag,
-            "pin": agent.giver_pin,
-            "birthDate": _BIRTH_DATE,
-        }
+        if not agent.engine_memori_id:
+            raise BadAnswer(f"Memori {agent.name!r} came without a usable engineMemoriID")
+        body: dict[str, Any] = {"memoriID": agent.engine_memori_id, "birthDate": _BIRTH_DATE}
+        if agent.giver_tag and agent.giver_pin:
+            body |= {"tag": agent.giver_tag, "pin": agent.giver_pin}
         if password or agent.password:
             body["password"] = password or agent.password
         if agent.needs_login_token:
@@ -183,7 +184,7 @@ class Account:
             raise BadAnswer(f"{name_of(_OPEN_SESSION)}: there is no `{_OPEN_SESSION.answer}`")
         self._transport.redactor.learn(session)
         if not is_giver(answer.get("currentState"), agent.giver_tag):
-            self._close_session({"session": session})
+            self._part(_CLOSE_SESSION, {"session": session})
             raise AccessDenied(
                 f"the session of Memori {agent.name!r} is not its Giver's",
                 "tag or PIN of the Giver are not accepted: check them on the site",
@@ -192,9 +193,13 @@ class Account:
         structlog.get_logger("account").info("session.opened", memori=agent.name)
         return session
 
-    def _close_session(self, credential: Mapping[str, str]) -> None:
-        with suppress(SyncError):
-            self._transport.call(_CLOSE_SESSION, credential, parting=True)
+    def _part(self, route: Route, credential: Mapping[str, str]) -> None:
+        """Say farewell, if need be in vain: a session ends by itself, too."""
+        with self._transport.stop.shield():
+            try:
+                self._transport.call(route, credential, parting=True)
+            except RemoteError as error:
+                structlog.get_logger("account").warning("farewell.failed", why=str(error))
 
 
 def is_giver(state: Any, giver_tag: str) -> bool:

@@ -4,11 +4,12 @@ The body decides, whatever the HTTP status; only a body that is no envelope is j
 status (aisuru-api.md 2 and 14).
 """
 
+import mimetypes
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from sync.document import parse
+from sync.document import parse, storable
 from sync.errors import (
     AccessDenied,
     AccountRefused,
@@ -23,14 +24,16 @@ from sync.errors import (
 OK = 200
 NOT_MODIFIED = 304
 TOO_MANY = 429
-_NOT_FOUND = 404
+NOT_FOUND = 404
+_ANSWERS = frozenset({"application/json", "text/html"})
 _LATER = frozenset({408, TOO_MANY, 500, 502, 503, 504})
 _ELSEWHERE = "check `backend_url` and `engine_url`"
+_SESSION_NAMED = re.compile(r"(session with id\s*\"?)[^\"\s]+", re.IGNORECASE)
 _SESSION_GONE = re.compile(r"session with id .* not found", re.IGNORECASE | re.DOTALL)
 
 # Backend codes of aisuru-api.md 2 that need more than their message.
 _GONE_CODES = frozenset({-101, -103, -263})
-_NOT_FOUND_CODES = frozenset({_NOT_FOUND, -51, -601, -2051})
+_NOT_FOUND_CODES = frozenset({NOT_FOUND, -51, -601, -2051})
 _FORBIDDEN_CODES = frozenset({401, 403})
 _ACCOUNT_CODES: Mapping[int, str] = {
     -1: "check `tenant`",
@@ -63,7 +66,7 @@ def read_envelope(name: str, status: int, data: bytes) -> dict[str, Any]:
     Raises:
         Refused: `resultCode` is not 0; mostly one of its subclasses.
         Unavailable: the remote says to come back later.
-        BadAnswer: the body is no envelope.
+        BadAnswer: the body is no envelope; a bare 404 may be a proxy's word, not the remote's.
     """
     answer = _object(data)
     code = _code(answer)
@@ -73,21 +76,30 @@ def read_envelope(name: str, status: int, data: bytes) -> dict[str, Any]:
         raise refusal(name, code, str(answer.get("resultMessage") or "refused"))
     if status in _LATER:
         raise Unavailable(f"{name}: HTTP {status}", "try later", carried_out=status != TOO_MANY)
-    if status == _NOT_FOUND:
-        raise NotFound(f"{name}: HTTP 404", _ELSEWHERE, code=status)
     raise BadAnswer(f"{name}: HTTP {status} and a body that is no AIsuru answer", _ELSEWHERE)
 
 
-def is_envelope(data: bytes) -> bool:
-    """Is this an answer of the remote about a file, and not the file?"""
-    answer = _object(data)
-    return bool(answer.keys() & {"requestID", "resultMessage"}) and _code(answer) not in (None, 0)
+def is_answer(data: bytes, mime_type: str, file_name: str) -> bool:
+    """Is this an answer of the remote about a file, and not the file (aisuru-api.md 9.2)?
+
+    Args:
+        data: the start of the body.
+        mime_type: that the remote gives it.
+        file_name: of what was asked for: its extension says what may be JSON or HTML.
+    """
+    expected, _ = mimetypes.guess_type(file_name)
+    answer = _object(data) if data.lstrip()[:1] == b"{" else {}
+    if expected == "application/json":
+        return "requestID" in answer and _code(answer) not in (None, 0)
+    is_other = expected is not None and mime_type in _ANSWERS and mime_type != expected
+    return _code(answer) is not None or is_other
 
 
 def refusal(name: str, code: int, message: str) -> RemoteError:
     """The error that a `resultCode` other than 0 stands for."""
-    text = f"{name}: {message} (resultCode {code})"
-    if code in _GONE_CODES or (code == _NOT_FOUND and _SESSION_GONE.search(message)):
+    told = _SESSION_NAMED.sub(r"\1****", " ".join(storable(message).split()))
+    text = f"{name}: {told} (resultCode {code})"
+    if code in _GONE_CODES or (code == NOT_FOUND and _SESSION_GONE.search(message)):
         return CredentialGone(text, code=code)
     if code in _NOT_FOUND_CODES:
         return NotFound(text, code=code)

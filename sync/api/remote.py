@@ -20,7 +20,7 @@ from sync.link import FileRef
 T = TypeVar("T")
 
 _IS_VALID = Route("GET", "/memori/v2/Session/{session}/IsValid", "isValid")
-_DOWNLOAD = Route("GET", "/api/v2/Asset/{file}/{session}")
+_DOWNLOAD = Route("GET", "/api/v2/Asset/{file}/{session}", optional=frozenset({"session"}))
 _RENEWALS = 20
 
 
@@ -90,14 +90,14 @@ class Access:
         Raises:
             BadAnswer: the answer holds no list, or no count where one is due.
         """
-        answer = self.call(kind.list, {**(parent or {}), "from": start, "howMany": how_many})
-        found = answer.get(kind.list.answer)
-        count = answer.get(kind.list.count)
+        route = _route(kind.list, kind)
+        answer = self.call(route, {**(parent or {}), "from": start, "howMany": how_many})
+        found, count = answer.get(route.answer), answer.get(route.count)
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            raise BadAnswer(f"{name_of(kind.list)}: `{kind.list.answer}` is not a list of objects")
+            raise BadAnswer(f"{name_of(route)}: `{route.answer}` is not a list of objects")
         is_counted = isinstance(count, int) and not isinstance(count, bool)
-        if kind.list.paged and not is_counted:
-            raise BadAnswer(f"{name_of(kind.list)}: there is no `{kind.list.count}`")
+        if route.paged and not is_counted:
+            raise BadAnswer(f"{name_of(route)}: there is no `{route.count}`")
         return Page([accept(kind, each) for each in found], count if is_counted else None)
 
     def get(self, kind: Kind, document: Document) -> Document:
@@ -182,10 +182,11 @@ class Access:
             as `Transport.stream`.
         """
         route = Route("GET", ref.url) if ref.url else _DOWNLOAD
+        file_name = ref.key.rpartition("/")[2]
 
         def attempt(credential: Mapping[str, str]) -> T:
             path = {"file": ref.asset_file, **credential}
-            with self.transport.stream(route, path, etag) as body:
+            with self.transport.stream(route, path, file_name, etag) as body:
                 return read(body)
 
         return self.transport.repeat(lambda: self._under_credential(attempt))
@@ -206,7 +207,10 @@ class Access:
         """Tell a refused call from a dead session: both may answer 404 or 400 (aisuru-api.md 2)."""
         if "session" not in credential:
             return True
-        return bool(self.transport.call(_IS_VALID, credential).get(_IS_VALID.answer))
+        try:
+            return self.transport.call(_IS_VALID, credential).get(_IS_VALID.answer) is True
+        except Refused:
+            return False
 
     def _renew(self, gone: Mapping[str, str]) -> None:
         with self._lock:

@@ -7,10 +7,11 @@ URL, because session IDs and tokens stand in the path (aisuru-api.md 1).
 import http.cookiejar
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -23,12 +24,13 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from requests_toolbelt import MultipartEncoder
 
-from sync.api.envelope import NOT_MODIFIED, OK, is_envelope, read_envelope
+from sync.api.envelope import NOT_FOUND, NOT_MODIFIED, OK, is_answer, read_envelope
 from sync.document import canonical
-from sync.errors import BadAnswer, Interrupted, RemoteError, Unavailable
+from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable, UsageError
 from sync.kind import Route
-from sync.link import origin_of
+from sync.link import is_loopback, origin_of
 from sync.redact import Redactor
+from sync.stop import Stop
 
 CONNECT_S = 10.0
 READ_S = 60.0
@@ -69,7 +71,7 @@ class Transport:
         engine_url: any URL of the Engine; its origin counts (aisuru-api.md 1).
         backend_url: the same for the Backend.
         redactor: takes secrets out of the remote's own messages.
-        stop: when set, waiting ends and every further call raises `Interrupted`.
+        stop: when asked for, waiting ends and every further call raises `Interrupted`.
         retry_s: how long one call may be repeated.
         concurrency: how many calls go out side by side.
     """
@@ -80,16 +82,17 @@ class Transport:
         backend_url: str,
         *,
         redactor: Redactor,
-        stop: threading.Event,
+        stop: Stop,
         retry_s: float = 60.0,
         concurrency: int = 4,
     ) -> None:
         self.redactor = redactor
+        self.stop = stop
         self._engine = origin_of(engine_url)
         self._backend = origin_of(backend_url)
-        self._stop = stop
         self._retry_s = retry_s
-        self._http = _pool((self._engine, self._backend), concurrency)
+        self._proxies: dict[str, Any] = {}
+        self._http = _pool(concurrency)
         self._log = structlog.get_logger("transport")
 
     def close(self) -> None:
@@ -129,17 +132,19 @@ class Transport:
             with _payload(part, data) as payload, self._request(route, path, **payload) as response:
                 return self._read(route, response, response.content)
 
-        return attempt() if parting else self.repeat(attempt, safe=route.method != "POST")
+        is_safe = route.repeatable and route.method != "POST"
+        return attempt() if parting else self.repeat(attempt, safe=is_safe)
 
     @contextmanager
     def stream(
-        self, route: Route, path: Mapping[str, Any], etag: str = ""
+        self, route: Route, path: Mapping[str, Any], file_name: str, etag: str = ""
     ) -> Iterator[Body | None]:
         """Open one file for reading; one attempt, since what was read is the caller's.
 
         Args:
             route: its template may be a whole URL on a configured origin.
             path: a value for each parameter of the route's template.
+            file_name: its extension tells a JSON or HTML file from an answer about a file.
             etag: the version already at hand.
 
         Yields:
@@ -155,7 +160,7 @@ class Transport:
                 yield None
                 return
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            chunks = self._judge(route, response)
+            chunks = self._judge(route, response, kind, file_name)
             yield Body(kind, response.headers.get("ETag", ""), chunks)
 
     def repeat(self, attempt: Callable[[], T], *, safe: bool = True) -> T:
@@ -177,8 +182,8 @@ class Transport:
             retry=tenacity.retry_if_exception(lambda error: _may_repeat(error, safe=safe)),
             wait=_pause,
             stop=tenacity.stop_before_delay(self._retry_s)
-            | tenacity.stop_when_event_set(self._stop),
-            sleep=tenacity.sleep_using_event(self._stop),
+            | tenacity.stop_when_event_set(self.stop.event),
+            sleep=tenacity.sleep_using_event(self.stop.event),
             before_sleep=self._tell,
             reraise=True,
         )
@@ -190,7 +195,7 @@ class Transport:
 
     def check_running(self) -> None:
         """Raise `Interrupted` if a stop was asked for."""
-        if self._stop.is_set():
+        if self.stop.event.is_set():
             raise Interrupted("stopped as asked")
 
     @contextmanager
@@ -200,7 +205,12 @@ class Transport:
         name, url = name_of(route), self._url(route, path)
         try:
             with self._http.request(
-                route.method, url, allow_redirects=False, timeout=(CONNECT_S, READ_S), **options
+                route.method,
+                url,
+                allow_redirects=False,
+                timeout=(CONNECT_S, READ_S),
+                proxies=self._proxies_for(origin_of(url)),
+                **options,
             ) as response:
                 self._log.debug("call.answered", route=name, status=response.status_code)
                 if response.is_redirect:
@@ -208,13 +218,19 @@ class Transport:
                 yield response
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their own messages hold the URL.
-            raise _lost(name, error) from None
+            raise _lost(name, urlsplit(url).netloc, error) from None
 
     def _url(self, route: Route, path: Mapping[str, Any]) -> str:
         if "://" in route.template:
             return route.template
         of_engine = route.template.startswith("/memori/")
-        return (self._engine if of_engine else self._backend) + fill(route.template, path)
+        return (self._engine if of_engine else self._backend) + fill(route, path)
+
+    def _proxies_for(self, origin: str) -> Any:
+        """What the environment says, asked once per origin; this machine needs no proxy."""
+        if origin not in self._proxies:
+            self._proxies[origin] = {} if is_loopback(origin) else get_environ_proxies(origin)
+        return self._proxies[origin]
 
     def _read(self, route: Route, response: requests.Response, data: bytes) -> dict[str, Any]:
         try:
@@ -222,16 +238,19 @@ class Transport:
         except RemoteError as error:
             error.args = (self.redactor(str(error)),)
             if isinstance(error, Unavailable):
-                with suppress(ValueError):
-                    error.retry_after_s = float(response.headers.get("Retry-After", ""))
+                error.retry_after_s = _seconds(response.headers.get("Retry-After", ""))
             raise
 
-    def _judge(self, route: Route, response: requests.Response) -> Iterator[bytes]:
+    def _judge(
+        self, route: Route, response: requests.Response, mime_type: str, file_name: str
+    ) -> Iterator[bytes]:
         """Tell a file from an answer about the file, which is short; give the file's bytes."""
         rest = response.iter_content(CHUNK_BYTES)
         start = next(rest, b"")
         is_short = len(start) <= _ENVELOPE_BYTES
-        if response.status_code != OK or (is_short and is_envelope(start)):
+        if response.status_code != OK or (is_short and is_answer(start, mime_type, file_name)):
+            if response.status_code == NOT_FOUND and not start.lstrip().startswith(b"{"):
+                raise NotFound(f"{name_of(route)}: HTTP 404", code=NOT_FOUND)
             self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
         return self._unless_stopped(itertools.chain((start,), rest))
@@ -263,37 +282,50 @@ def name_of(route: Route) -> str:
     return f"{route.method} {parts.netloc or route.template}"
 
 
-def fill(template: str, path: Mapping[str, Any]) -> str:
-    """A template with its parameters in place; the last ones may be left out.
+def fill(route: Route, path: Mapping[str, Any]) -> str:
+    """A route's template with its parameters in place; only optional ones may be left out.
 
     Raises:
         BadAnswer: a value is missing, or cannot stand in a path.
     """
     segments: list[str] = []
-    left_out = ""
-    for segment in template.split("/"):
-        value = path.get(segment[1:-1]) if segment.startswith("{") else segment
-        if segment and (value is None or value == ""):
-            left_out = segment
-        elif left_out or value in (".", ".."):
-            raise BadAnswer(f"{template} cannot be called with {left_out or value!r}")
-        else:
-            segments.append(quote(str(value), safe="", errors="surrogatepass"))
+    for segment in route.template.split("/"):
+        name = segment[1:-1] if segment.startswith("{") else ""
+        value = path.get(name) if name else segment
+        if name and (value is None or value == ""):
+            if name in route.optional:
+                break
+            raise BadAnswer(f"{name_of(route)} cannot be called without {name}")
+        if value in (".", ".."):
+            raise BadAnswer(f"{name_of(route)} cannot be called with {name} {value!r}")
+        segments.append(quote(str(value), safe="", errors="surrogatepass"))
     return "/".join(segments)
 
 
-def _lost(name: str, error: Exception) -> RemoteError:
+def _lost(name: str, host: str, error: Exception) -> RemoteError:
     """Our error for a call without an answer; told by type, since the texts hold the URL."""
     hint = "check the network, `backend_url` and `engine_url`"
     if isinstance(error, requests.exceptions.SSLError):
-        return BadAnswer(f"{name}: the TLS certificate is not accepted", hint)
+        return BadAnswer(f"{name}: the TLS certificate of {host} is not accepted", hint)
     if isinstance(error, requests.ReadTimeout):
-        return Unavailable(f"{name}: no answer within {READ_S:.0f} s", hint)
+        return Unavailable(f"{name}: no answer from {host} in time", hint)
     if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
-        return Unavailable(f"{name}: cannot connect", hint, carried_out=False)
+        return Unavailable(f"{name}: cannot connect to {host}", hint, carried_out=False)
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return Unavailable(f"{name}: the connection broke", hint)
+        return Unavailable(f"{name}: the connection to {host} broke", hint)
     return BadAnswer(f"{name}: {type(error).__name__}", hint)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """A Retry-After header, in seconds or as a date."""
+    try:
+        return float(retry_after)
+    except ValueError:
+        pass
+    try:
+        return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):
+        return None
 
 
 def _may_repeat(error: BaseException, *, safe: bool) -> bool:
@@ -309,14 +341,15 @@ def _pause(state: tenacity.RetryCallState) -> float:
     return max(_growing(state), asked or 0.0)
 
 
-def _pool(origins: Iterable[str], concurrency: int) -> requests.Session:
-    """A session that threads may share: no cookies, the environment asked once."""
+def _pool(concurrency: int) -> requests.Session:
+    """A session that threads may share: no cookies, and no look at the environment per call."""
     http_session = requests.Session()
     http_session.trust_env = False
     http_session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    http_session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-    for origin in origins:
-        http_session.proxies.update(get_environ_proxies(origin))
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    if bundle and not Path(bundle).exists():
+        raise UsageError("$REQUESTS_CA_BUNDLE names a file that is not there")
+    http_session.verify = bundle or True
     adapter = HTTPAdapter(pool_connections=8, pool_maxsize=concurrency)
     http_session.mount("https://", adapter)
     http_session.mount("http://", adapter)

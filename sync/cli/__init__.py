@@ -5,6 +5,7 @@ taken. Nothing heavier than click is imported before a command runs.
 """
 
 import importlib
+import io
 import signal
 import sys
 import traceback
@@ -15,7 +16,7 @@ import click
 
 from sync import __version__
 from sync.cli.door import Door, print_json
-from sync.errors import Interrupted, SyncError, UsageError
+from sync.errors import Interrupted, SyncError, UsageError, worst
 
 _COMMANDS = (
     "demo",
@@ -81,12 +82,13 @@ def run(args: Sequence[str]) -> int:
     signals: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:
-        if door.stop.is_set():
-            raise KeyboardInterrupt
         signals.append(number)
-        door.stop.set()
-        raise Interrupted(f"stopped by {signal.Signals(number).name}")
+        door.stop.ask(f"stopped by {signal.Signals(number).name}")
 
+    for stream in (sys.stdout, sys.stderr):
+        # A text that the terminal cannot show is shown as escapes, not as an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         return _run(door, list(args), signals)
@@ -98,6 +100,9 @@ def run(args: Sequence[str]) -> int:
 def _run(door: Door, args: list[str], signals: list[int]) -> int:
     try:
         return int(cli.main(args, "aisuru-sync", standalone_mode=False, obj=door) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "aisuru-sync"
         door.command = path.partition(" ")[2]
@@ -109,9 +114,9 @@ def _run(door: Door, args: list[str], signals: list[int]) -> int:
     except Exception:  # noqa: BLE001 - the outermost door
         door.tell(traceback.format_exc())
         failure = SyncError("this is a bug", "please report the lines above")
-    code = 128 + signals[0] if signals else failure.exit_code
-    if "--json" in args:
-        told = {"message": door.redact(str(failure)), "hint": failure.hint}
+    code = 128 + signals[0] if signals else worst((failure.exit_code, *failure.also))
+    if "--json" in args and not door.has_told:
+        told = {"message": door.redact(str(failure)), "hint": door.redact(failure.hint)}
         print_json({"command": door.command, "exit_code": code, "error": told})
     door.tell(f"error: {failure}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
     return code

@@ -12,6 +12,7 @@ from sync.cli.door import command as make_command
 from sync.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
+    from sync.app import App
     from sync.config import Config
 
 _SAMPLE = "aisuru-sync.toml"
@@ -52,9 +53,11 @@ def init(_: Door, path: Path) -> Reply:
 def check(door: Door, online: bool) -> Reply:
     """Tell everything that is wrong with the settings; --online also tries them out."""
     config = door.config()
+    app = door.app(config)
+    app.credentials()
     shown = _shown(config)
-    lines = [f"{name} = {value}" for name, value in shown.items()]
-    memoris = _try_out(door, config) if online else []
+    lines = [f"{name} = {_line(value)}" for name, value in shown.items()]
+    memoris = _try_out(app) if online else []
     lines += [f"session of the Giver opened: {name}" for name in memoris]
     return Reply(
         data={"settings": shown, "memoris": memoris if online else None},
@@ -62,17 +65,23 @@ def check(door: Door, online: bool) -> Reply:
     )
 
 
-def _try_out(door: Door, config: "Config") -> list[str]:
-    """Log in, and open the Giver session of each chosen agent; returns their names."""
-    from sync.backup import choose_agents
+def _line(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "all"
+    return "-" if value in (None, "") else str(value)
 
-    app = door.app(config)
+
+def _try_out(app: "App") -> list[str]:
+    """Log in, and open the Giver session of each chosen agent; returns their names."""
+    from sync.backup import choose_agents, password_of
+
     with app.account() as account:
-        agents = choose_agents(app.wishes((), (), "manual").memoris, account.agents())
-        for agent, password in agents:
-            with account.giver(agent, password):
+        wishes = app.wishes((), (), "manual")
+        agents = choose_agents(wishes.memoris, account.agents())
+        for agent in agents:
+            with account.giver(agent, password_of(agent, wishes.passwords)):
                 pass
-    return [agent.name for agent, _ in agents]
+    return [agent.name for agent in agents]
 
 
 def _shown(config: "Config") -> dict[str, Any]:
@@ -98,7 +107,6 @@ def _shown(config: "Config") -> dict[str, Any]:
 
 
 def _storage(config: "Config") -> dict[str, str]:
-    from sqlalchemy import make_url
+    from sync.mirror.database import hide_secrets
 
-    database = make_url(config.storage.database).render_as_string(hide_password=True)
-    return {"database": database, "files": config.storage.files}
+    return {"database": hide_secrets(config.storage.database), "files": config.storage.files}

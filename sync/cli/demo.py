@@ -1,5 +1,7 @@
 """`aisuru-sync demo`: the product in a minute, against the sandbox; no account needed."""
 
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +52,7 @@ def command(door: Door) -> Reply:
     with app.reading() as mirror:
         changes = list(mirror.changes(second.run_id))
         report = check(mirror, app.store, app.kinds)
+    program = "aisuru-sync" if shutil.which("aisuru-sync") else sys.argv[0]
     text: list[RenderableType] = [
         "1. An AIsuru remote runs on this machine, with two agents of a small museum.",
         "2. `backup` mirrors them into a database, and their files beside it:\n",
@@ -62,8 +65,8 @@ def command(door: Door) -> Reply:
         + (f"{len(report.damage)} damaged.\n" if report.damage else "no damage.\n"),
         f"All of it is in {folder}. Look around:\n",
         f"   export AISURU_SYNC_CONFIG={folder / 'aisuru-sync.toml'}",
-        "   aisuru-sync snapshots",
-        f"   aisuru-sync show {changes[0].kind} {changes[0].key}",
+        f"   {program} snapshots",
+        f"   {program} show {changes[0].kind} {changes[0].key}",
         f"   sqlite3 {folder}/mirror.db .tables",
     ]
     codes = (first.exit_code, second.exit_code, DamageFound.exit_code if report.damage else 0)
@@ -125,5 +128,5 @@ def _changes_table(app: "App", changes: list[Any]) -> "RenderableType":
         fields = ""
         if each.before and each.document:
             fields = ", ".join(kind.differences(each.before, each.document))
-        rows.append((each.op, each.kind, each.key[:13], fields))
+        rows.append((each.op, each.kind, each.key, fields))
     return table("what", "kind", "key", "fields", rows=rows)

@@ -5,14 +5,15 @@ import inspect
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.redact import Redactor
+from sync.errors import StorageError
+from sync.redact import Redactor, printable
+from sync.stop import Stop
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sync.config import Config
 
 WIDTH = 80
+ID = click.IntRange(1, 2**63 - 1)
+"""An id of the mirror's own."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,13 @@ class Door:
     command: str = ""
     config_path: str | None = None
     level: str | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
     redact: Redactor = field(default_factory=Redactor)
+    has_told: bool = False
 
     def tell(self, text: str) -> None:
-        """Say something on stderr, without secrets."""
-        click.echo(self.redact(text), err=True)
+        """Say something on stderr, without secrets and without what could move a cursor."""
+        click.echo(printable(self.redact(text)), err=True)
 
     def draw(self, text: Sequence["RenderableType"]) -> None:
         """Show lines and tables on stderr, where questions are asked."""
@@ -64,8 +68,12 @@ class Door:
             UsageError: there are none, or they are wrong.
         """
         from sync import config
+        from sync.mirror.database import database_secrets
 
-        return config.load(config.find(self.config_path, os.environ), os.environ)
+        loaded = config.load(config.find(self.config_path, os.environ), os.environ)
+        for secret in database_secrets(loaded.storage.database):
+            self.redact.learn(secret)
+        return loaded
 
     def app(self, config: "Config | None" = None) -> "App":
         """The program for these settings, or for those of the call."""
@@ -129,9 +137,12 @@ def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
         else:
             click.echo(_drawn(reply.text), nl=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads has had enough; what was asked for is done all the same.
+        door.has_told = True
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever closes a pipe has read enough; what was asked for is done all the same.
+        if not isinstance(error, BrokenPipeError):
+            raise StorageError(f"cannot write the result: {error.strerror}") from None
 
 
 def _drawn(text: Sequence["RenderableType"]) -> str:
@@ -141,15 +152,24 @@ def _drawn(text: Sequence["RenderableType"]) -> str:
     # Whatever the environment says: no escapes into a pipe.
     console = Console(
         force_terminal=is_terminal,
-        width=None if is_terminal else WIDTH,
+        width=None if is_terminal else _columns(),
         highlight=False,
         markup=False,
         emoji=False,
     )
     with console.capture() as capture:
         for each in text:
-            console.print(each)
+            if isinstance(each, str):
+                # What is copied or searched for must not be broken into lines.
+                console.print(printable(each), soft_wrap=True)
+            else:
+                console.print(each)
     return capture.get()
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) else WIDTH
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -177,5 +197,5 @@ def table(
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left")
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        made.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
     return made

@@ -1,10 +1,11 @@
 """How snapshots are told: as JSON (design 9) and as tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sync.cli.door import table
-from sync.mirror.mirror import KindResult, Snapshot, Source
+from sync.kind import Kind
+from sync.mirror.values import KindResult, Snapshot, Source, Status
 
 
 def source_json(source: Source) -> dict[str, Any]:
@@ -63,6 +64,17 @@ def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
         if snapshot.error:
             lines.append(f"{snapshot.source.name}: {snapshot.error}")
     return lines
+
+
+def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[str]:
+    """Which runs looked at some kinds only, a line each."""
+    lines = {}
+    for each in snapshots:
+        of_scope = {name for name, kind in kinds.items() if kind.scope is each.source.scope}
+        if each.status is Status.COMPLETE and each.kinds.keys() != of_scope:
+            seen = ", ".join(each.kinds) or "nothing"
+            lines[each.run_id, each.source.name] = f"run {each.run_id}, {each.source.name}: {seen}"
+    return ["Looked at only some kinds:", *lines.values()] if lines else []
 
 
 def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.cli.door import Door, Reply, table
+from sync.cli.door import ID, Door, Reply, table
 from sync.cli.door import command as make_command
 from sync.errors import UsageError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @make_command(
     click.Option(["--memori"], metavar="N", help="The agent, by name or id."),
-    click.Option(["--snapshot", "snapshot_id"], type=int, metavar="ID", help="Back to this one."),
+    click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="Back to this one."),
     click.Option(["--at"], metavar="TIME", help="Back to this time, ISO 8601, local."),
     click.Option(["--kind", "kinds"], multiple=True, metavar="K", help="Only this kind."),
     click.Option(["--key", "keys"], multiple=True, metavar="K", help="Only this object."),

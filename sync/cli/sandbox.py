@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 @make_command(
     click.Argument(["world"], required=False, type=click.Path(path_type=Path)),
-    click.Option(["--port"], default=8600, show_default=True, help="0 takes any free one."),
+    click.Option(
+        ["--port"],
+        type=click.IntRange(0, 65535),
+        default=8600,
+        show_default=True,
+        help="0 takes any free one.",
+    ),
     click.Option(
         ["--save"], type=click.Path(path_type=Path), help="Write the world there at the end."
     ),
@@ -44,13 +50,14 @@ def command(door: Door, world: Path | None, port: int, save: Path | None) -> Rep
 
     def serve() -> None:
         try:
-            door.stop.wait()
+            door.stop.event.wait()
         except Interrupted:
             pass
         finally:
             sandbox.stop()
         if save:
             _save(loaded, save)
+            door.tell(f"Written: {save}")
 
     account = loaded.account
     settings = (
@@ -70,6 +77,8 @@ def command(door: Door, world: Path | None, port: int, save: Path | None) -> Rep
 
 def _save(world: "World", path: Path) -> None:
     try:
+        # It holds a password.
+        path.touch(mode=0o600)
         world.save(path)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from None

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from sync.cli.door import Door, Reply
+from sync.cli.door import ID, Door, Reply
 from sync.cli.door import command as make_command
 
 
 @make_command(
     click.Argument(["kind"]),
     click.Argument(["key"]),
-    click.Option(["--snapshot", "snapshot_id"], type=int, metavar="ID", help="As at a snapshot."),
+    click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="As at a snapshot."),
     click.Option(["--at"], metavar="TIME", help="As at a time, ISO 8601; local unless it says."),
     click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
     name="show",
@@ -37,10 +37,14 @@ def command(
         "kind": kind,
         "key": key,
         "snapshot_id": shown.snapshot_id,
+        "is_deleted": shown.is_deleted,
         "document": shown.document,
     }
     lines = [f"{name}: {_line(value)}" for name, value in shown.document.items()]
-    return Reply(data=data, text=[f"{kind} {key} of {shown.source.name}", *lines])
+    state = f"deleted since; as seen first in this form by snapshot {shown.snapshot_id}"
+    if not shown.is_deleted:
+        state = f"at snapshot {shown.snapshot_id}"
+    return Reply(data=data, text=[f"{kind} {key} of {shown.source.name}, {state}", *lines])
 
 
 def _line(value: Any) -> str:

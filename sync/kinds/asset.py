@@ -4,7 +4,8 @@ An asset is addressed by its file name, the last segment of `assetURL`, not by `
 """
 
 from sync.document import Document
-from sync.kind import TEXT, Clearing, Kind, Ref, Route, Scope
+from sync.field import TEXT
+from sync.kind import Clearing, Kind, Ref, Route, Scope
 
 
 def _file_name(document: Document) -> Document:
@@ -19,7 +20,12 @@ ASSET = Kind(
     address=_file_name,
     list=Route("GET", "/api/v2/Assets/{token}", "assets"),
     get=Route("GET", "/api/v2/AssetDetails/{token}/{fileName}", "asset"),
-    create=Route("POST", "/api/v2/Asset/{token}/{memoriID}/{engineMemoryID}", "asset"),
+    create=Route(
+        "POST",
+        "/api/v2/Asset/{token}/{memoriID}/{engineMemoryID}",
+        "asset",
+        optional=frozenset({"memoriID", "engineMemoryID"}),
+    ),
     update=Route("PATCH", "/api/v2/Asset/{token}/{fileName}", "asset"),
     delete=Route("DELETE", "/api/v2/Asset/{token}/{fileName}"),
     writable={"originalFileName": TEXT, "engineMemoryID": TEXT},

@@ -1,6 +1,7 @@
 """Badges: what the user was awarded; they can only be read (aisuru-api.md 10)."""
 
-from sync.kind import JSON, TEXT, Kind, Route, Scope
+from sync.field import JSON, TEXT
+from sync.kind import Kind, Route, Scope
 
 BADGE = Kind(
     name="badge",

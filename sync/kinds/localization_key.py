@@ -7,7 +7,8 @@ an index, and the remote renumbers the set when one comes or goes.
 import re
 
 from sync.document import Document
-from sync.kind import AUDIT, TEXT, Kind, Limits, Route, Scope
+from sync.field import TEXT
+from sync.kind import AUDIT, Kind, Limits, Route, Scope
 
 _OF_A_SET = re.compile(r".+_\d+")
 
@@ -28,7 +29,8 @@ LOCALIZATION_KEY = Kind(
     get=Route("GET", "/memori/v2/LocalizationKey/{session}/{key}", "localizationKey"),
     create=Route("POST", "/memori/v2/LocalizationKey/{session}", "localizationKey"),
     update=Route("PATCH", "/memori/v2/LocalizationKey/{session}"),
-    delete=Route("DELETE", "/memori/v2/LocalizationKey/{session}/{key}"),
+    # After a delete the remote renumbers the set: the same call would hit the next one.
+    delete=Route("DELETE", "/memori/v2/LocalizationKey/{session}/{key}", repeatable=False),
     writable={"value": TEXT},
     volatile=AUDIT,
     title=("value",),

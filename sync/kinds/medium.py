@@ -4,7 +4,8 @@ They come embedded in their memory; only where that holds no list are they asked
 themselves. A reorder is not a change, but the order is kept for a restore.
 """
 
-from sync.kind import AUDIT, INTEGER, JSON, TEXT, Kind, Parent, Ref, Route, Scope
+from sync.field import INTEGER, JSON, TEXT
+from sync.kind import AUDIT, Kind, Parent, Ref, Route, Scope
 
 MEDIUM = Kind(
     name="medium",

@@ -5,7 +5,8 @@ fields named here are kept. Integrations are left out: their `dataResult` and `c
 not known to be free of secrets.
 """
 
-from sync.kind import BOOLEAN, INTEGER, JSON, REAL, TEXT, Kind, Route, Scope
+from sync.field import BOOLEAN, INTEGER, JSON, REAL, TEXT
+from sync.kind import Kind, Route, Scope
 
 MEMORI = Kind(
     name="memori",

@@ -4,20 +4,8 @@ Their media are a kind of their own and are cut out. `receiverTag` and `receiver
 the person, `lastRead` and `readOccurrences` from use: none of them is a change.
 """
 
-from sync.kind import (
-    AUDIT,
-    BOOLEAN,
-    INTEGER,
-    JSON,
-    REAL,
-    TEXT,
-    Clearing,
-    Kind,
-    Ref,
-    Route,
-    Scope,
-    under,
-)
+from sync.field import BOOLEAN, INTEGER, JSON, REAL, TEXT, under
+from sync.kind import AUDIT, Clearing, Kind, Ref, Route, Scope
 
 _PLACE = frozenset({"placeLatitude", "placeLongitude", "placeUncertaintyKm"})
 

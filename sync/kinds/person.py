@@ -5,7 +5,8 @@ a credential and never kept.
 """
 
 from sync.document import Document
-from sync.kind import AUDIT, TEXT, Kind, Limits, Route, Scope
+from sync.field import TEXT
+from sync.kind import AUDIT, Kind, Limits, Route, Scope
 
 _GIVER = Limits("the Giver is made by the remote", frozenset({"tag", "pin", "personType"}))
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.document import Document, parse
+from sync.errors import BadAnswer
 from sync.kind import Kind
 from sync.mirror.mirror import Mirror
 
@@ -18,12 +19,13 @@ class Row:
     """An object as its table holds it.
 
     Attributes:
+        document: None if it is no JSON object any more.
         digest: of its last change.
         columns: {column: value} of the typed columns.
     """
 
     key: str
-    document: Document
+    document: Document | None
     digest: str | None
     columns: dict[str, Any]
 
@@ -44,17 +46,17 @@ def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[str, str]]:
     """Objects whose row is not the one that `change` says: (key, problem)."""
     change, table = mirror.tables.change, mirror.tables.kinds[kind.name]
     current = (
-        sa.select(change.c.id, change.c.key)
+        sa.select(change.c.id, change.c.source_id, change.c.key)
         .where(change.c.kind == kind.name, change.c.superseded_in.is_(None))
         .where(change.c.op != "deleted")
         .subquery()
     )
     queries = {
         "its row is not there": sa.select(current.c.key)
-        .outerjoin(table, table.c.change_id == current.c.id)
+        .outerjoin(table, _same(table, current))
         .where(table.c.key.is_(None)),
         "its row is not of its last change": sa.select(table.c.key)
-        .outerjoin(current, table.c.change_id == current.c.id)
+        .outerjoin(current, _same(table, current))
         .where(current.c.id.is_(None)),
     }
     with mirror.engine.connect() as connection:
@@ -63,6 +65,26 @@ def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[str, str]]:
             for problem, query in queries.items()
             for key in connection.execute(query).scalars()
         ]
+
+
+def versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[str, Document | None, str]]:
+    """Every version of every object that history holds: (key, document, digest)."""
+    change = mirror.tables.change
+    query = (
+        sa.select(change.c.id, change.c.key, change.c.document, change.c.digest)
+        .where(change.c.kind == kind.name, change.c.op != "deleted")
+        .order_by(change.c.id)
+        .limit(_BATCH)
+    )
+    after = 0
+    while True:
+        with mirror.engine.connect() as connection:
+            batch = connection.execute(query.where(change.c.id > after)).all()
+        for row in batch:
+            yield row.key, _parsed(row.document or ""), row.digest or ""
+        if len(batch) < _BATCH:
+            return
+        after = batch[-1].id
 
 
 def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
@@ -82,7 +104,23 @@ def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
             batch = connection.execute(query.where(at > after)).mappings().all()
         for row in batch:
             columns = {name: row[name] for name in names}
-            yield Row(row["key"], parse(row["document"].encode()), row["digest_"], columns)
+            yield Row(row["key"], _parsed(row["document"]), row["digest_"], columns)
             after = (row["source_id"], row["key"])
         if len(batch) < _BATCH:
             return
+
+
+def _same(table: sa.Table, current: sa.Subquery) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        table.c.change_id == current.c.id,
+        table.c.source_id == current.c.source_id,
+        table.c.key == current.c.key,
+    )
+
+
+def _parsed(text: str) -> Document | None:
+    try:
+        document = parse(text.encode())
+    except BadAnswer:
+        return None
+    return document if isinstance(document, dict) else None

@@ -12,10 +12,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from sync.errors import StorageError, UsageError
+from sync.errors import StorageError, SyncError, UsageError
 
 _BUSY_MS = 10_000
 _WRITES = "sqlite_writes"
+_HINTS = {
+    "malformed": "the database is damaged: put a copy of it back",
+    "not a database": "the file is no mirror: put a copy back, or set another `database`",
+    "does not exist": "create the database and its user first",
+    "already exists": "the database holds something else: set another `database`",
+    "": "check that it is reachable, writable and has room; nothing half done was kept",
+}
+_EXAMPLES = "for example sqlite:////path/mirror.db or postgresql+psycopg://user@host/name"
 
 
 def open_database(url: str) -> sa.Engine:
@@ -25,26 +33,63 @@ def open_database(url: str) -> sa.Engine:
         url: as SQLAlchemy spells it: `sqlite:////path/mirror.db`, `postgresql+psycopg://…`.
 
     Raises:
-        UsageError: the URL is none, or its driver is not installed.
+        UsageError: the URL is none to use, or its driver is not installed.
         StorageError: the folder or file cannot be made.
     """
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise UsageError("`database` is neither sqlite:// nor postgresql://")
-        engine = sa.create_engine(parsed, hide_parameters=True)
-    except sa.exc.ArgumentError:
-        raise UsageError("`database` in [storage] is not a database URL") from None
-    except ModuleNotFoundError:
-        raise UsageError(
-            "the PostgreSQL driver is not installed", "pip install 'aisuru-sync[postgres]'"
-        ) from None
-    if parsed.get_backend_name() == "sqlite":
-        _make_private(parsed.database)
+    parsed = parse_url(url)
+    engine = sa.create_engine(parsed, hide_parameters=True)
+    if path := sqlite_file(url):
+        _make_private(path)
         event.listen(engine, "connect", _set_up)
         event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _translate)
     return engine
+
+
+def parse_url(url: str) -> sa.URL:
+    """Read a database URL; it is never repeated in a message, since it may hold a password.
+
+    Raises:
+        UsageError: it is none that a mirror can be in.
+    """
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        raise UsageError("it is not a database URL", _EXAMPLES) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise UsageError("it is neither sqlite:// nor postgresql://", _EXAMPLES)
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise UsageError("a mirror needs a file", _EXAMPLES)
+    if backend == "postgresql":
+        try:
+            parsed.get_dialect().import_dbapi()
+        except (ModuleNotFoundError, sa.exc.ArgumentError):
+            raise UsageError(
+                "the PostgreSQL driver is not installed", "pip install 'psycopg[binary]'"
+            ) from None
+    if "\0" in url or "@" in (parsed.host or ""):
+        raise UsageError("it holds a character that must be written as %XX", _EXAMPLES)
+    return parsed
+
+
+def database_secrets(url: str) -> list[str]:
+    """What must not be shown of a database URL: the password, wherever it stands."""
+    parsed = parse_url(url)
+    values = [parsed.password, *parsed.query.values()]
+    return [str(each) for each in values if each]
+
+
+def hide_secrets(url: str) -> str:
+    """A database URL as it may be shown."""
+    parsed = parse_url(url)
+    return parsed.set(query=dict.fromkeys(parsed.query, "***")).render_as_string()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database, None for PostgreSQL."""
+    parsed = parse_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 @contextmanager
@@ -58,18 +103,11 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         connection.execution_options(**{_WRITES: False})
 
 
-def sqlite_path(engine: sa.Engine) -> Path | None:
-    """The file of a SQLite database, None for PostgreSQL."""
-    return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
-
-
-def _make_private(database: str | None) -> None:
-    if not database or database == ":memory:":
-        raise UsageError("a mirror needs a file: sqlite:////path/mirror.db")
-    path = Path(database)
+def _make_private(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        if not path.exists():
+            path.touch(mode=0o600)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}",
@@ -95,11 +133,9 @@ def _begin(connection: sa.Connection) -> None:
 
 def _translate(context: sa.engine.ExceptionContext) -> None:
     error = context.original_exception
-    if isinstance(error, sa.exc.ResourceClosedError | sa.exc.CompileError | KeyboardInterrupt):
+    # A signal may strike while the driver works; what it raises is not the driver's.
+    if context.sqlalchemy_exception is None or isinstance(error, SyncError | KeyboardInterrupt):
         return
-    if context.sqlalchemy_exception is None:
-        return
-    raise StorageError(
-        f"the database failed: {str(error).strip().splitlines()[0]}",
-        "check that it is reachable, writable and has room; nothing half done was kept",
-    ) from error
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    hint = next((hint for sign, hint in _HINTS.items() if sign in reason), _HINTS[""])
+    raise StorageError(f"the database failed: {reason}", hint) from error

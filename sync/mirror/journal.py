@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sync.document import Document, canonical, parse
 from sync.kind import Ident
 from sync.mirror.database import writing
-from sync.mirror.mirror import Mirror, Source
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Source
 
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 

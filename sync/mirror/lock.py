@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from sync.errors import Locked, StorageError
-from sync.mirror.database import sqlite_path
+from sync.mirror.database import sqlite_file
 
 # Any number will do, as long as all versions use the same.
 _ADVISORY = 0x41495355
@@ -25,7 +25,7 @@ def hold(engine: sa.Engine, job: str) -> Iterator[None]:
     Raises:
         Locked: another process writes; the message says which.
     """
-    path = sqlite_path(engine)
+    path = sqlite_file(engine.url.render_as_string(hide_password=False))
     if path is None:
         with _hold_advisory(engine, job):
             yield

@@ -5,10 +5,9 @@ Rows come back as frozen values. Readers hold no lock; writers take it for one s
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,76 +17,23 @@ from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.mirror import schema
 from sync.mirror.database import open_database, writing
-from sync.mirror.staging import Staging, Tally
+from sync.mirror.staging import Staging
 from sync.mirror.tables import Tables
+from sync.mirror.values import (
+    Change,
+    FileCounts,
+    KindResult,
+    Snapshot,
+    Source,
+    Status,
+    kind_result_of,
+    parsed,
+    snapshot_of,
+    source_of,
+    told,
+)
 
 _BATCH = 500
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where objects are listed from; `id` is the mirror's own."""
-
-    id: int
-    scope: Scope
-    name: str
-    remote_id: str
-    engine_id: str | None = None
-    gone_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class KindResult:
-    """How far the listing of one kind can be trusted, and what it brought.
-
-    Attributes:
-        status: `complete`, `incomplete` or `failed`.
-        error: why it is not complete.
-    """
-
-    status: str
-    tally: Tally = field(default_factory=Tally)
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class FileCounts:
-    """What became of the files that a source refers to."""
-
-    referenced: int = 0
-    downloaded: int = 0
-    unchanged: int = 0
-    missing: int = 0
-    failed: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One view of one source."""
-
-    id: int
-    run_id: int
-    source: Source
-    started_at: datetime
-    finished_at: datetime | None
-    status: str
-    reason: str
-    error: str | None
-    files: FileCounts
-    kinds: Mapping[str, KindResult] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Change:
-    """One step of an object's history; documents are None where the object was not there."""
-
-    source: Source
-    kind: str
-    key: str
-    op: str
-    before: Document | None
-    document: Document | None
 
 
 class Mirror:
@@ -137,7 +83,7 @@ class Mirror:
         """All sources, the account first."""
         query = sa.select(self.tables.source).order_by(self.tables.source.c.id)
         with self._reading() as connection:
-            return [_source(row) for row in connection.execute(query)]
+            return [source_of(row) for row in connection.execute(query)]
 
     def mark_gone(self) -> None:
         """Mark the Memoris that are proven gone from the account; what they held stays."""
@@ -162,7 +108,7 @@ class Mirror:
                 "run_id": run_id,
                 "source_id": source.id,
                 "started_at": datetime.now(UTC),
-                "status": "running",
+                "status": Status.RUNNING,
                 "reason": reason,
             }
             new = (
@@ -171,7 +117,7 @@ class Mirror:
             return int(connection.execute(new).scalar_one())
 
     def finish_snapshot(
-        self, snapshot_id: int, status: str, files: FileCounts, error: str | None = None
+        self, snapshot_id: int, status: Status, files: FileCounts, error: str | None = None
     ) -> None:
         """Close a snapshot with its outcome."""
         snapshot = self.tables.snapshot
@@ -180,7 +126,7 @@ class Mirror:
             connection.execute(
                 sa.update(snapshot)
                 .where(snapshot.c.id == snapshot_id)
-                .values(status=status, finished_at=datetime.now(UTC), error=error, **counts)
+                .values(status=status, finished_at=datetime.now(UTC), error=told(error), **counts)
             )
 
     def interrupt_running(self) -> int:
@@ -189,8 +135,8 @@ class Mirror:
         with self._writing() as connection:
             done = connection.execute(
                 sa.update(snapshot)
-                .where(snapshot.c.status == "running")
-                .values(status="interrupted", error="the process ended before it was finished")
+                .where(snapshot.c.status == Status.RUNNING)
+                .values(status=Status.INTERRUPTED, error="the process ended before it was finished")
             )
             return done.rowcount
 
@@ -229,7 +175,7 @@ class Mirror:
                     snapshot_id=snapshot_id,
                     kind=kind,
                     status=result.status,
-                    error=result.error,
+                    error=told(result.error),
                     **{each.name: getattr(tally, each.name) for each in fields(tally)},
                 )
             )
@@ -259,9 +205,9 @@ class Mirror:
                 connection.execute(kinds_query), key=lambda row: self._order.get(row.kind, 0)
             )
             for row in in_order:
-                kinds.setdefault(row.snapshot_id, {})[row.kind] = _kind_result(row)
+                kinds.setdefault(row.snapshot_id, {})[row.kind] = kind_result_of(row)
             return [
-                _snapshot(row, sources[row.source_id], kinds.get(row.id, {}))
+                snapshot_of(row, sources[row.source_id], kinds.get(row.id, {}))
                 for row in connection.execute(query)
             ]
 
@@ -304,7 +250,25 @@ class Mirror:
         )
         query = sa.select(change.c.document).where(*mine, self._at(snapshot_id))
         with self._reading() as connection:
-            return _parsed(connection.execute(query).scalar())
+            return parsed(connection.execute(query).scalar())
+
+    def last_version(self, source: Source, kind: Kind, key: str) -> tuple[int, Document] | None:
+        """The last version of an object, even of one that is gone: (snapshot that saw it, it)."""
+        change = self.tables.change
+        query = (
+            sa.select(change.c.snapshot_id, change.c.document)
+            .where(
+                change.c.source_id == source.id,
+                change.c.kind == kind.name,
+                change.c.key == key,
+                change.c.op != "deleted",
+            )
+            .order_by(change.c.id.desc())
+            .limit(1)
+        )
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.snapshot_id, parse(row.document.encode()))
 
     def state(
         self, source: Source, kind: Kind, snapshot_id: int | None = None
@@ -388,8 +352,8 @@ class Mirror:
                     kind=row.kind,
                     key=row.key,
                     op=row.op,
-                    before=_parsed(row.before),
-                    document=_parsed(row.document),
+                    before=parsed(row.before),
+                    document=parsed(row.document),
                 )
 
     def _at(self, snapshot_id: int | None) -> sa.ColumnElement[bool]:
@@ -422,33 +386,4 @@ class Mirror:
                 )
             else:
                 connection.execute(sa.update(source).where(*mine).values(**values))
-            return _source(connection.execute(sa.select(source).where(*mine)).one())
-
-
-def _parsed(text: str | None) -> Document | None:
-    return None if text is None else parse(text.encode())
-
-
-def _source(row: sa.Row[Any]) -> Source:
-    return Source(row.id, Scope(row.scope), row.name, row.remote_id, row.engine_id, row.gone_at)
-
-
-def _kind_result(row: sa.Row[Any]) -> KindResult:
-    tally = Tally(row.listed, row.created, row.updated, row.deleted, row.unchanged)
-    return KindResult(row.status, tally, row.error)
-
-
-def _snapshot(row: sa.Row[Any], source: Source, kinds: Mapping[str, KindResult]) -> Snapshot:
-    files = FileCounts(*(getattr(row, f"files_{each.name}") for each in fields(FileCounts)))
-    return Snapshot(
-        id=row.id,
-        run_id=row.run_id,
-        source=source,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        status=row.status,
-        reason=row.reason,
-        error=row.error,
-        files=files,
-        kinds=kinds,
-    )
+            return source_of(connection.execute(sa.select(source).where(*mine)).one())

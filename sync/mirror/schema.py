@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from sync import shipped
-from sync.errors import NoMirror
+from sync.errors import NoMirror, StorageError
 
 
 def current_revision(connection: sa.Connection) -> str | None:
@@ -54,6 +54,7 @@ def migrate(engine: sa.Engine) -> tuple[str | None, str | None]:
             with connection.begin():
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                _check_references(connection)
         except CommandError:
             raise _too_new(before) from None
         after = current_revision(connection)
@@ -61,6 +62,14 @@ def migrate(engine: sa.Engine) -> tuple[str | None, str | None]:
         if engine.dialect.name == "sqlite":
             _pragma(connection, "foreign_keys = ON")
     return before, after
+
+
+def _check_references(connection: sa.Connection) -> None:
+    """While foreign keys were off, nothing may have lost what it refers to."""
+    if connection.dialect.name == "sqlite":
+        lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if lost:
+            raise StorageError(f"the migration would leave {len(lost)} rows without their parent")
 
 
 def _too_new(revision: str | None) -> NoMirror:

@@ -7,6 +7,7 @@ changes and the projection, in one transaction for a kind and its children.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,19 +68,23 @@ class Staging:
         self._stages: dict[str, _Stage] = {}
         self._file_refs: sa.Table | None = None
 
-    def record(self, kind: Kind, documents: Iterable[Document]) -> None:
+    def record(self, kind: Kind, documents: Iterable[Document]) -> int:
         """Note objects as the remote shows them now; the last sight of each wins.
+
+        Returns:
+            How many of them had not been seen yet.
 
         Raises:
             BadAnswer: a document has no usable key; nothing of this call is noted.
         """
-        stage = self._stage(kind)
         texts = {kind.key_of(each): (canonical(each), each) for each in documents}
-        if not texts:
-            return
+        return sum(self._record(self._stage(kind), part) for part in _parts(texts))
+
+    def _record(self, stage: _Stage, texts: Mapping[str, tuple[str, Document]]) -> int:
+        kind = stage.kind
         with self._connection.begin():
             known = self._known(stage, list(texts))
-            self._see(stage, list(texts))
+            new = self._see(stage, list(texts))
             same = [key for key, (text, _) in texts.items() if known.get(key) == text]
             self._connection.execute(sa.delete(stage.differs).where(stage.differs.c.key.in_(texts)))
             rows = [
@@ -94,12 +99,7 @@ class Staging:
             ]
             if rows:
                 self._connection.execute(sa.insert(stage.differs), rows)
-
-    def listed(self, kind: Kind) -> int:
-        """How many distinct objects of a kind were seen."""
-        with self._connection.begin():
-            count = sa.select(sa.func.count()).select_from(self._stage(kind).seen)
-            return self._connection.execute(count).scalar_one()
+        return new
 
     def absent(self, kind: Kind) -> Iterator[Document]:
         """Objects of the mirror that were not seen, as they were last.
@@ -124,16 +124,25 @@ class Staging:
 
     def refer(self, refs: Iterable[tuple[FileRef, str]]) -> None:
         """Note files that documents refer to, each with the Memori it belongs to, or ""."""
-        rows = {ref.key: {"key": ref.key, "url": ref.url, "owner": owner} for ref, owner in refs}
-        if not rows:
-            return
         table = self._refs()
-        with self._connection.begin():
-            self._connection.execute(sa.delete(table).where(table.c.key.in_(rows)))
-            self._connection.execute(sa.insert(table), list(rows.values()))
+        rest = iter(refs)
+        while part := {ref.key: (ref, owner) for ref, owner in islice(rest, _BATCH)}:
+            rows = [{"key": ref.key, "url": ref.url, "owner": own} for ref, own in part.values()]
+            with self._connection.begin():
+                self._connection.execute(sa.delete(table).where(table.c.key.in_(part)))
+                self._connection.execute(sa.insert(table), rows)
 
-    def unfetched(self, owner: str | None) -> Iterator[tuple[FileRef, Document]]:
-        """Files noted and not recorded yet, each with what is known of it.
+    def count_unfetched(self, owner: str | None) -> int:
+        """How many files are noted and not recorded yet; arguments as for `unfetched`."""
+        refs, stage = self._refs(), self._stage(FILE)
+        query = sa.select(sa.func.count()).where(~sa.exists().where(stage.seen.c.key == refs.c.key))
+        if owner is not None:
+            query = query.where(refs.c.owner == owner)
+        with self._connection.begin():
+            return self._connection.execute(query).scalar_one()
+
+    def unfetched(self, owner: str | None) -> Iterator[tuple[FileRef, str, Document]]:
+        """Files noted and not recorded yet, each with its owner and what is known of it.
 
         Args:
             owner: only those that belong to this Memori; None for all.
@@ -141,7 +150,7 @@ class Staging:
         refs, stage = self._refs(), self._stage(FILE)
         same = sa.and_(stage.table.c.source_id == self._source_id, stage.table.c.key == refs.c.key)
         query = (
-            sa.select(refs.c.key, refs.c.url, stage.table.c.document)
+            sa.select(refs.c.key, refs.c.url, refs.c.owner, stage.table.c.document)
             .select_from(refs.outerjoin(stage.table, same))
             .where(~sa.exists().where(stage.seen.c.key == refs.c.key))
             .order_by(refs.c.key)
@@ -150,12 +159,14 @@ class Staging:
         if owner is not None:
             query = query.where(refs.c.owner == owner)
         for row in self._by_key(query, refs.c.key):
-            yield FileRef(row.key, row.url), parse(row.document.encode()) if row.document else {}
+            known = parse(row.document.encode()) if row.document else {}
+            yield FileRef(row.key, row.url), row.owner, known
 
     def note_gone(self, kind: Kind, key: str) -> None:
         """Note an object as proven gone."""
+        stage = self._stage(kind)
         with self._connection.begin():
-            self._connection.execute(sa.insert(self._stage(kind).gone), {"key": key})
+            self._connection.execute(sa.insert(stage.gone), {"key": key})
 
     def commit(self, kinds: Sequence[Kind]) -> Mapping[str, Tally]:
         """Write what was seen of a kind and its children, and forget it here.
@@ -226,9 +237,10 @@ class Staging:
         )
         return {row.key: row.document for row in self._connection.execute(query)}
 
-    def _see(self, stage: _Stage, keys: list[str]) -> None:
-        self._connection.execute(sa.delete(stage.seen).where(stage.seen.c.key.in_(keys)))
+    def _see(self, stage: _Stage, keys: list[str]) -> int:
+        again = self._connection.execute(sa.delete(stage.seen).where(stage.seen.c.key.in_(keys)))
         self._connection.execute(sa.insert(stage.seen), [{"key": key} for key in keys])
+        return len(keys) - again.rowcount
 
     def _parent_of(self, stage: _Stage) -> sa.ColumnElement[str]:
         parent = stage.kind.parent
@@ -351,6 +363,15 @@ class Staging:
             deleted=ops.get("deleted", 0),
             unchanged=listed - ops.get("created", 0) - ops.get("updated", 0),
         )
+
+
+def _parts(
+    texts: Mapping[str, tuple[str, Document]],
+) -> Iterator[Mapping[str, tuple[str, Document]]]:
+    """Parts that a database takes the keys of in one query; a listing may come all at once."""
+    rest = iter(texts.items())
+    while part := dict(islice(rest, _BATCH)):
+        yield part
 
 
 def _keys(name: str, scratch: sa.MetaData) -> sa.Table:

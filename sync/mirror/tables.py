@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync.kind import Kind, Type
+from sync.field import Type
+from sync.kind import Kind
 from sync.kinds.file import FILE
 
 _NAMES = {

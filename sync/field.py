@@ -1,0 +1,105 @@
+"""Fields of documents: their types, their columns, and the paths that roles are given by. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from sync.document import Document, canonical, storable
+
+
+class Type(StrEnum):
+    """The type of a field's column in the mirror; JSON holds lists and maps as text."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    REAL = "real"
+    BOOLEAN = "boolean"
+    JSON = "json"
+
+
+TEXT, INTEGER, REAL, BOOLEAN, JSON = Type
+
+Fields = Mapping[str, Type]
+"""Paths of one role, each with the type of its column; nested paths have no column."""
+
+# The words of a field name: `disableR2R3Loop`, `avatar3DURL`, `engineMemoryID`.
+_WORD = re.compile(r"[A-Z]\d+|\d+[A-Z](?![a-z])|[A-Z]+(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+# What the mirror's own columns are called, and what SQL would need quotes for.
+_TAKEN = frozenset(
+    {"source_id", "key", "change_id", "document", "default", "order", "user", "group", "end"}
+)
+
+
+def column_name(field_name: str) -> str:
+    """`engineMemoryID` as a column: `engine_memory_id`; SQL's own words get a `_`."""
+    words = _WORD.findall(field_name) if field_name.lower() != field_name else [field_name]
+    name = "_".join(words).lower()
+    return f"{name}_" if name in _TAKEN else name
+
+
+def under(path: str, fields: Fields) -> Fields:
+    """The same fields inside `path`: `under("answers[]", AUDIT)`."""
+    return {f"{path}.{name}": kind for name, kind in fields.items()}
+
+
+Paths = dict[str, "Paths | None"]
+_DOUBLE_LIMIT = 1e308
+_BIGINT_LIMIT = 2**63
+
+
+def paths_of(paths: Iterable[str]) -> Paths:
+    """Paths as a tree: {"a": None, "b[]": {"c": None}} for `a` and `b[].c`."""
+    tree: Paths = {}
+    for path in paths:
+        *way, last = path.split(".")
+        at = tree
+        for step in way:
+            inner = at.setdefault(step, {})
+            if inner is None:
+                break
+            at = inner
+        else:
+            at[last] = None
+    return tree
+
+
+def without(document: Document, ignored: Paths) -> Document:
+    """A document without some of its fields, and without nulls, at any depth."""
+    return {
+        name: _without_inside(name, value, ignored)
+        for name, value in document.items()
+        if value is not None and ignored.get(name, ...) is not None
+    }
+
+
+def _without_inside(name: str, value: Any, ignored: Paths) -> Any:
+    if isinstance(value, dict):
+        return without(value, ignored.get(name) or {})
+    if isinstance(value, list):
+        inside = ignored.get(f"{name}[]") or {}
+        return [_without_inside("", each, {"": inside}) for each in value]
+    return value
+
+
+def typed(value: Any, kind: Type) -> Any:
+    """A value as its column takes it on any database; null if it is of another type."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case _ if value is None:
+            return None
+        case Type.TEXT:
+            return storable(value if isinstance(value, str) else canonical(value))
+        case Type.JSON:
+            return canonical(value)
+        case Type.BOOLEAN:
+            return value if isinstance(value, bool) else None
+        case Type.REAL:
+            return float(value) if is_number and abs(value) < _DOUBLE_LIMIT else None
+        case Type.INTEGER:
+            return (
+                value
+                if isinstance(value, int) and is_number and abs(value) < _BIGINT_LIMIT
+                else None
+            )

@@ -1,0 +1,127 @@
+"""The mirror's rows as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync.document import Document, parse, storable
+from sync.kind import Scope
+from sync.mirror.staging import Tally
+
+
+class Status(StrEnum):
+    """How a snapshot, or the listing of a kind in it, went (design 5)."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    FORGOTTEN = "forgotten"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where objects are listed from; `id` is the mirror's own."""
+
+    id: int
+    scope: Scope
+    name: str
+    remote_id: str
+    engine_id: str | None = None
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class KindResult:
+    """How far the listing of one kind can be trusted, and what it brought.
+
+    Attributes:
+        error: why it is not complete.
+    """
+
+    status: Status
+    tally: Tally = field(default_factory=Tally)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """What became of the files that a source refers to."""
+
+    referenced: int = 0
+    downloaded: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    failed: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One view of one source."""
+
+    id: int
+    run_id: int
+    source: Source
+    started_at: datetime
+    finished_at: datetime | None
+    status: Status
+    reason: str
+    error: str | None
+    files: FileCounts
+    kinds: Mapping[str, KindResult] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step of an object's history; documents are None where the object was not there."""
+
+    source: Source
+    kind: str
+    key: str
+    op: str
+    before: Document | None
+    document: Document | None
+
+
+def told(error: str | None) -> str | None:
+    """An error as a column takes it on any database."""
+    return None if error is None else storable(error)
+
+
+def parsed(text: str | None) -> Document | None:
+    """A document as its column holds it."""
+    return None if text is None else parse(text.encode())
+
+
+def source_of(row: sa.Row[Any]) -> Source:
+    """A row of `source`."""
+    return Source(row.id, Scope(row.scope), row.name, row.remote_id, row.engine_id, row.gone_at)
+
+
+def kind_result_of(row: sa.Row[Any]) -> KindResult:
+    """A row of `snapshot_kind`."""
+    tally = Tally(row.listed, row.created, row.updated, row.deleted, row.unchanged)
+    return KindResult(Status(row.status), tally, row.error)
+
+
+def snapshot_of(row: sa.Row[Any], source: Source, kinds: Mapping[str, KindResult]) -> Snapshot:
+    """A row of `snapshot`, with its source and kinds."""
+    files = FileCounts(*(getattr(row, f"files_{each.name}") for each in fields(FileCounts)))
+    return Snapshot(
+        id=row.id,
+        run_id=row.run_id,
+        source=source,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        status=Status(row.status),
+        reason=row.reason,
+        error=row.error,
+        files=files,
+        kinds=kinds,
+    )
