@@ -14,7 +14,8 @@ from sync.kind import Ident, Kind, Scope
 from sync.link import file_refs, move_assets
 from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
-from sync.plan import REPLACE, UPDATE, UPLOAD, Objects, Plan, Step, moved_urls
+from sync.order import REPLACE, UPDATE, UPLOAD, Objects, Step
+from sync.plan import Plan, moved_urls
 
 
 class Replay:
@@ -151,7 +152,9 @@ class Replay:
         stored = self._files[ref.key]
         extension = PurePosixPath(ref.asset_file).suffix
         name = f"{document.get('originalFileName') or 'file'}{extension}"
-        place = {field: document.get(field) for field in ("memoriID", "engineMemoryID")}
+        place = {
+            ref.path: document.get(ref.path) for ref in kind.refs if ref.path not in step.left_out
+        }
         number = self._journal.begin(
             self._restore_id, step.op, step.ident, place, sha256=stored["sha256"]
         )

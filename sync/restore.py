@@ -23,7 +23,8 @@ from sync.link import FileRef, file_refs
 from sync.mirror.journal import Begun, Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Status
-from sync.plan import UPDATE, Objects, Plan, Step, is_file, plan
+from sync.order import UPDATE, Objects, Step, is_file
+from sync.plan import Plan, plan
 from sync.replay import Replay
 from sync.settle import find_twin
 from sync.snapshot import PARTIAL, Watch

@@ -314,7 +314,11 @@ def test_a_whole_list_of_thousands_is_taken_in_parts(serve, workplace, world: Wo
     for number in range(1200):
         name = f"{number:08}-aaaa-4bbb-8ccc-000000000002.png"
         world.assets[name] = Asset(
-            {"assetID": name[:-4], "assetURL": f"https://assets.memori.ai/api/v2/asset/{name}"},
+            {
+                "assetID": name[:-4],
+                "assetURL": f"https://assets.memori.ai/api/v2/asset/{name}",
+                "mimeType": "image/png",
+            },
             b"same",
         )
     with serve(world) as sandbox:

@@ -13,7 +13,7 @@ LAYERS = {
     "errors": 0, "document": 0, "field": 0, "kind": 0, "link": 0, "redact": 0, "registry": 0,
     "stop": 0,
     "kinds": 1,
-    "api": 2, "mirror": 2, "files": 2, "plan": 2,
+    "api": 2, "mirror": 2, "files": 2, "order": 2, "plan": 2,
     "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3,
     "restore": 3, "replay": 3, "settle": 3,
     "config": 4, "log": 4, "app": 4,
@@ -27,7 +27,7 @@ BESIDE = {
     ("stop", "errors"),
     ("backup", "snapshot"), ("snapshot", "fetch"),
     ("restore", "backup"), ("restore", "replay"), ("restore", "settle"), ("restore", "snapshot"),
-    ("app", "config"),
+    ("app", "config"), ("plan", "order"),
 }  # fmt: skip
 
 THIRD_PARTIES = {

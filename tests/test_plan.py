@@ -10,7 +10,8 @@ from sync.field import TEXT
 from sync.kind import Ref
 from sync.kinds import KINDS
 from sync.mirror.journal import Begun
-from sync.plan import CREATE, REPLACE, UPDATE, UPLOAD, Plan, follow, plan
+from sync.order import CREATE, REPLACE, UPDATE, UPLOAD
+from sync.plan import Plan, follow, plan
 from sync.settle import find_twin
 
 URL = "https://assets.memori.ai/api/v2/asset/{}.png"
@@ -157,6 +158,18 @@ def test_what_cannot_be_done_is_told_with_its_reason(wanted, live, reason):
     made = make([wanted], [live] if live else [])
     assert made.steps == ()
     assert [each.reason for each in made.losses] == [reason]
+
+
+def test_a_ref_to_what_was_gone_already_is_left_out_and_told():
+    made = make([asset("f", "gone")], stored=["f"])
+    (step,) = made.steps
+    assert (step.op, step.left_out) == (UPLOAD, {"engineMemoryID"})
+    assert "which was gone already" in made.losses[0].reason
+    live = [(("asset", "f"), {**asset("f")[1], "engineMemoryID": None})]
+    assert make([asset("f", "gone")], live).steps == ()
+    same = [asset("f", "gone")]
+    assert make(same, same).losses == ()
+    assert make([medium("x", "gone")], []).steps == ()
 
 
 def test_the_givers_tag_and_pin_are_left_alone():

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from sync.app import App
     from sync.backup import RunResult
+    from sync.restore import RestoreResult
     from sync.sandbox import Sandbox
+
+    Text = list[RenderableType]
 
 _AGENT = "Guida"
 _SETTINGS = """\
@@ -33,7 +36,7 @@ files = "files"
 
 @make_command(name="demo", short_help="See it at work, without an account.")
 def command(door: Door) -> Reply:
-    """See it at work: back up a demo account, let someone edit it, and see what changed.
+    """See it at work: back up a demo account, lose most of an agent, and bring it back.
 
     The account is served by a sandbox on this machine. The backup is kept in a temporary folder,
     which is named at the end, so that you can look around in it.
@@ -49,11 +52,14 @@ def command(door: Door) -> Reply:
         first = _back_up(app)
         edits = _edit(app)
         second = _back_up(app)
+        with app.reading() as mirror:
+            changes = list(mirror.changes(second.run_id))
+        losses = _ruin(sandbox)
+        restored, plan_text = _restore(app)
     with app.reading() as mirror:
-        changes = list(mirror.changes(second.run_id))
         report = check(mirror, app.store, app.kinds)
-    program = "aisuru-sync" if shutil.which("aisuru-sync") else sys.argv[0]
-    text: list[RenderableType] = [
+    damage = f"{len(report.damage)} damaged" if report.damage else "no damage"
+    text: Text = [
         "1. An AIsuru remote runs on this machine, with two agents of a small museum.",
         "2. `backup` mirrors them into a database, and their files beside it:\n",
         run_table(first.snapshots),
@@ -61,17 +67,23 @@ def command(door: Door) -> Reply:
         *(f"   - {each}" for each in edits),
         "\n4. `backup` again. It writes just what changed:\n",
         _changes_table(app, changes),
-        f"\n5. `check` looks at all {report.objects} objects and {report.files} files: "
-        + (f"{len(report.damage)} damaged.\n" if report.damage else "no damage.\n"),
-        f"All of it is in {folder}. Look around:\n",
-        f"   export AISURU_SYNC_CONFIG={folder / 'aisuru-sync.toml'}",
-        f"   {program} snapshots",
-        f"   {program} show {changes[0].kind} {changes[0].key}",
-        f"   sqlite3 {folder}/mirror.db .tables",
+        f"\n5. A disaster: {losses}.",
+        "6. `restore` lists what is left and plans what to do:\n",
+        *plan_text,
+        f"\n7. It does so, lists everything again, and compares: {_verdict(restored)}.",
+        f"8. `check` looks at all {report.objects} objects and {report.files} files: {damage}.\n",
+        *_look_around(folder, changes),
     ]
-    codes = (first.exit_code, second.exit_code, DamageFound.exit_code if report.damage else 0)
+    damage_code = DamageFound.exit_code if report.damage else 0
+    codes = (first.exit_code, second.exit_code, restored.exit_code, damage_code)
     return Reply(
-        data={"folder": str(folder), "changes": len(changes), "damage": len(report.damage)},
+        data={
+            "folder": str(folder),
+            "changes": len(changes),
+            "steps": restored.done,
+            "verified": restored.verified,
+            "damage": len(report.damage),
+        },
         text=text,
         exit_code=worst(codes),
     )
@@ -83,7 +95,9 @@ def _app(door: Door, sandbox: "Sandbox", folder: Path) -> "App":
     account = sandbox.world.account
     path = folder / "aisuru-sync.toml"
     path.write_text(_SETTINGS.format(url=sandbox.url, user=account.user_name), "utf-8")
-    (folder / "password").write_text(account.password, "utf-8")
+    secret = folder / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(account.password, "utf-8")
     return door.app(config.load(path, {}))
 
 
@@ -119,14 +133,75 @@ def _edit(app: "App") -> list[str]:
     ]
 
 
+def _ruin(sandbox: "Sandbox") -> str:
+    """Lose most of an agent; returns what was lost, in words."""
+    world = sandbox.world
+    with sandbox.lock:
+        agent = world.agent(_AGENT)
+        giver = next(each for each in agent.people.values() if each["personType"] == "Giver")
+        kept = {giver["personID"]: giver}
+        people, contents = len(agent.people) - len(kept), len(agent.memories) - 3
+        agent.people = kept
+        agent.memories = dict(list(agent.memories.items())[:3])
+        mine = [
+            name
+            for name, each in world.assets.items()
+            if each.document.get("memoriID") == agent.memori_id
+        ]
+        for name in mine:
+            del world.assets[name]
+    return f"{people} people, {contents} contents and {len(mine)} files are gone"
+
+
+def _restore(app: "App") -> "tuple[RestoreResult, Text]":
+    from sync.cli.progress import progress
+    from sync.cli.restore import plan_summary
+    from sync.restore import Restore, Selection, choose_snapshot
+
+    with app.reading() as mirror:
+        snapshot = choose_snapshot(mirror, _AGENT)
+    with (
+        app.writing("the demo") as mirror,
+        app.account() as account,
+        app.giver(account, snapshot.source) as access,
+        progress() as watch,
+    ):
+        restore = Restore(
+            account,
+            access,
+            mirror,
+            app.store,
+            app.kinds,
+            snapshot,
+            Selection(),
+            app.wishes((), (), "manual"),
+            watch,
+        )
+        return restore.replay(), plan_summary(restore)
+
+
+def _verdict(result: "RestoreResult") -> str:
+    return "verified, all is back" if result.verified else "NOT verified"
+
+
 def _changes_table(app: "App", changes: list[Any]) -> "RenderableType":
     rows = []
     for each in changes:
-        if each.kind not in app.kinds:
-            continue
-        kind = app.kinds[each.kind]
-        fields = ""
-        if each.before and each.document:
-            fields = ", ".join(kind.differences(each.before, each.document))
-        rows.append((each.op, each.kind, each.key, fields))
+        if each.kind in app.kinds:
+            kind = app.kinds[each.kind]
+            both = each.before and each.document
+            fields = ", ".join(kind.differences(each.before, each.document)) if both else ""
+            rows.append((each.op, each.kind, each.key, fields))
     return table("what", "kind", "key", "fields", rows=rows)
+
+
+def _look_around(folder: Path, changes: list[Any]) -> list[str]:
+    program = "aisuru-sync" if shutil.which("aisuru-sync") else sys.argv[0]
+    return [
+        f"All of it is in {folder}",
+        "Look around:\n",
+        f"   export AISURU_SYNC_CONFIG={folder / 'aisuru-sync.toml'}",
+        f"   {program} snapshots",
+        f"   {program} show {changes[0].kind} {changes[0].key}",
+        f"   sqlite3 {folder}/mirror.db .tables",
+    ]

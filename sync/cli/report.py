@@ -67,14 +67,14 @@ def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
 
 
 def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[str]:
-    """Which runs looked at some kinds only, a line each."""
-    lines = {}
+    """Which snapshots looked at some kinds only, a line each."""
+    lines = []
     for each in snapshots:
         of_scope = {name for name, kind in kinds.items() if kind.scope is each.source.scope}
         if each.status is Status.COMPLETE and each.kinds.keys() != of_scope:
             seen = ", ".join(each.kinds) or "nothing"
-            lines[each.run_id, each.source.name] = f"run {each.run_id}, {each.source.name}: {seen}"
-    return ["Looked at only some kinds:", *lines.values()] if lines else []
+            lines.append(f"snapshot {each.id} of {each.source.name} looked only at {seen}")
+    return lines
 
 
 def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:
@@ -82,19 +82,17 @@ def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:
     rows = [
         (
             each.id,
-            each.run_id,
             each.source.name,
             f"{each.started_at.astimezone():%Y-%m-%d %H:%M}",
             each.status,
             each.reason,
             sum(result.tally.listed for result in each.kinds.values()),
             sum(_changed(result) for result in each.kinds.values()),
-            each.files.referenced,
         )
         for each in snapshots
     ]
-    right = ("id", "run", "objects", "changes", "files")
-    columns = ("id", "run", "source", "started", "status", "reason", "objects", "changes", "files")
+    right = ("id", "objects", "changes")
+    columns = ("id", "source", "started", "status", "reason", "objects", "changes")
     return table(*columns, rows=rows, right=right)
 
 

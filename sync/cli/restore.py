@@ -1,6 +1,7 @@
 """`aisuru-sync restore`: bring an agent back to what it was."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from sync.kind import Kind
-    from sync.plan import Loss, Plan, Step
+    from sync.order import Step
+    from sync.plan import Loss, Plan
     from sync.restore import Restore, RestoreResult
 
 
@@ -104,6 +106,13 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
             table("op", "kind", "what", "fields", rows=rows),
         ]
     return [*text, *_losses_text(plan.losses)]
+
+
+def plan_summary(restore: "Restore") -> "list[RenderableType]":
+    """The plan in numbers, a line for each kind and operation."""
+    counts = Counter((step.op, step.ident[0]) for step in restore.plan.steps)
+    rows = [(op, kind, count) for (op, kind), count in counts.items()]
+    return [table("op", "kind", "objects", rows=rows, right=("objects",))]
 
 
 def _row(kind: "Kind", step: "Step") -> tuple[str, str, str, str]:

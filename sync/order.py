@@ -1,0 +1,156 @@
+"""Steps of a restore, and the order that the refs between their objects ask for. Pure.
+
+What an object refers to is made first; children of one parent are made one after another. A cycle
+is cut at a ref that can be set later: the object is made without it, and updated at the end.
+"""
+
+import graphlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+from sync.document import Document
+from sync.kind import Ident, Kind
+from sync.link import file_refs
+
+CREATE, UPDATE, UPLOAD, REPLACE = "create", "update", "upload", "replace"
+Objects = Mapping[Ident, Document]
+"""A state: every object by kind and key."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    Attributes:
+        op: `create`, `update`, `upload` (a file, as an asset) or `replace` (delete and create).
+        ident: the wanted object, by the key it had.
+        live_key: the object to change; "" for what will be made.
+        document: the wanted object, with refs and URLs as they were.
+        fields: {field: (live, wanted)} of what an update changes.
+        left_out: fields of a create that a later update sets, to cut a cycle.
+        needs: steps that must be done before, by the ident of their object.
+    """
+
+    op: str
+    ident: Ident
+    live_key: str
+    document: Document
+    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
+    needs: frozenset[Ident] = frozenset()
+
+
+def in_order(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Step]:
+    """The steps so that each comes after what it needs."""
+    yield from _sorted(_with_needs(steps, kinds), kinds)
+
+
+def is_file(kind: Kind) -> bool:
+    """Are the objects of this kind files themselves, made by uploading?"""
+    return any(name in kind.assigned for name in kind.files) and kind.create is not None
+
+
+def _with_needs(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[Ident, Step]:
+    """Each step with the steps that make what it refers to, and its elder brother."""
+    makers = {ident for ident, step in steps.items() if step.op in (CREATE, UPLOAD)}
+    files = by_file({ident: steps[ident].document for ident in makers}, kinds)
+    elder = _elder_brothers(steps, kinds)
+    done = {}
+    for ident, step in steps.items():
+        needs = set(refs_of(kinds[ident[0]], step.document, files)) & makers - {ident}
+        if ident in elder:
+            needs.add(elder[ident])
+        done[ident] = replace(step, needs=frozenset(needs))
+    return done
+
+
+def by_file(objects: Objects, kinds: Mapping[str, Kind]) -> dict[str, Ident]:
+    """{key of a file: the object that is this file}."""
+    return {
+        ref.key: ident
+        for ident, document in objects.items()
+        if is_file(kinds[ident[0]])
+        for ref in file_refs(document, kinds[ident[0]].files, ())
+    }
+
+
+def refs_of(kind: Kind, document: Document, files: Mapping[str, Ident]) -> Iterator[Ident]:
+    """The objects that a document refers to, by key or by the URL of their file."""
+    yield from kind.references(document)
+    if files:
+        for ref in file_refs(document, kind.files, ()):
+            if ref.key in files:
+                yield files[ref.key]
+
+
+def _elder_brothers(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[Ident, Ident]:
+    """{child: the one before it}: children of one parent are made in the order they had."""
+    families: dict[tuple[str, Any], list[tuple[int, Ident]]] = {}
+    for ident, step in steps.items():
+        parent = kinds[ident[0]].parent
+        if parent and step.op in (CREATE, REPLACE):
+            place = (step.document.get(parent.position) or 0, ident)
+            families.setdefault((ident[0], step.document.get(parent.key)), []).append(place)
+    return {
+        younger: elder
+        for family in families.values()
+        for (_, elder), (_, younger) in pairwise(sorted(family))
+    }
+
+
+def _sorted(steps: dict[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Step]:
+    """The steps so that each comes after what it needs; cycles are cut where a ref can wait."""
+    place = {name: number for number, name in enumerate(kinds)}
+    steps = dict(steps)
+    late: list[Step] = []
+    while True:
+        sorter = graphlib.TopologicalSorter({ident: each.needs for ident, each in steps.items()})
+        try:
+            sorter.prepare()
+            break
+        except graphlib.CycleError as error:
+            late.append(_cut(steps, error.args[1], kinds))
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        for ident in sorted(ready, key=lambda each: (place[each[0]], _natural_order(each[1]))):
+            yield steps[ident]
+        sorter.done(*ready)
+    yield from late
+
+
+def _natural_order(key: str) -> tuple[str, int, str]:
+    """`HELLO_2` before `HELLO_10`: a remote numbers sets as their keys come."""
+    stem, _, number = key.rpartition("_")
+    return (stem, int(number), "") if number.isdecimal() else (key, 0, "")
+
+
+def _cut(steps: dict[Ident, Step], cycle: list[Ident], kinds: Mapping[str, Kind]) -> Step:
+    """Cut a cycle: make an object without a ref, and give the step that sets it later."""
+    for needed, ident in pairwise(cycle):
+        step = steps[ident]
+        kind = kinds[ident[0]]
+        required = kind.parent.key if kind.parent else ""
+        files = by_file({needed: steps[needed].document}, kinds)
+        fields = {
+            name
+            for name, value in step.document.items()
+            if name in kind.writable
+            and name != required
+            and _mentions(kind, name, value, needed, files)
+        }
+        if fields and step.op == CREATE:
+            optional = {ref.path for ref in kind.refs} & fields
+            steps[ident] = replace(
+                step, needs=step.needs - {needed}, left_out=step.left_out | optional
+            )
+            changes = {name: (None, step.document[name]) for name in sorted(fields)}
+            return Step(UPDATE, ident, "", step.document, changes, needs=frozenset({ident, needed}))
+    raise ValueError(f"a cycle that nothing can cut: {cycle}")
+
+
+def _mentions(kind: Kind, name: str, value: Any, needed: Ident, files: Collection[str]) -> bool:
+    """Does a field refer to an object, by its key or by the URL of its file?"""
+    by_key = any(ref.path == name and (ref.kind, value) == needed for ref in kind.refs)
+    return by_key or any(ref.key in files for ref in file_refs({name: value}, (), ()))
