@@ -151,6 +151,28 @@ def test_what_the_vendors_client_writes_is_there_until_it_deletes_it(judge, worl
     assert world.to_json() == before
 
 
+def test_the_vendors_client_sees_a_restored_agent_as_it_was(judge, sandbox, world, workplace):
+    before = judge("read", "Guida")["seen"]
+    workplace.settle(sandbox)
+    workplace.backup()
+    agent = world.agent("Guida")
+    with sandbox.lock:
+        agent.people = {key: each for key, each in agent.people.items() if each == agent.giver}
+        agent.memories = dict(list(agent.memories.items())[::2])
+        for memory in agent.memories.values():
+            memory["receiverID"] = None
+        agent.localization_keys["GOODBYE"]["value"] = "?"
+        mine = [n for n, each in world.assets.items() if each.document["memoriID"]]
+        for name in mine[::2]:
+            del world.assets[name]
+
+    assert workplace.run("restore", "--yes", "--memori", "Guida").code == 0
+
+    after = judge("read", "Guida")["seen"]
+    for kind, objects in before.items():
+        assert in_order(after[kind]) == in_order(objects), kind
+
+
 def test_the_lock_pins_the_client_and_names_no_registry():
     manifest = json.loads((FOLDER / "package.json").read_text())
     lock = (FOLDER / "package-lock.json").read_text()
