@@ -164,6 +164,7 @@ class Kind:
         title: fields that name an object to people, the first that is set.
         not_restorable: why objects of this kind cannot be created, or "".
         limits: what of one object cannot be restored.
+        proof: the field in which an update must carry the agent's own password, or "".
         allow_list: keep only declared fields, because the others may hold secrets.
         parent: where its objects are embedded, if they are.
         clean: drops what must not be kept, before anything else sees the document.
@@ -193,6 +194,7 @@ class Kind:
     title: tuple[str, ...] = ()
     not_restorable: str = ""
     limits: Callable[[Document], Limits] = _no_limits
+    proof: str = ""
     allow_list: bool = False
     parent: Parent | None = None
     clean: Callable[[Document], Document] = _same

@@ -29,6 +29,7 @@ class Replay:
         kinds: those that take part.
         store: where the bytes of files are.
         files: {key of a file: its document} of those at hand.
+        password: the agent's own, which an update of its settings must carry, or "".
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Replay:
         kinds: Mapping[str, Kind],
         store: FileStore,
         files: Mapping[str, Document],
+        password: str,
     ) -> None:
         self._account, self._access = account, access
         self._journal, self._restore_id = journal, restore_id
         self._kinds = kinds
         self._store, self._files = store, files
+        self._password = password
         self._keys: dict[Ident, str] = {}
         self._urls: dict[str, str] = {}
         self._live: Objects = {}
@@ -128,7 +131,7 @@ class Replay:
         update = {**address, kind.key: key, **changes}
         number = self._journal.begin(self._restore_id, step.op, step.ident, changes)
         try:
-            self._reach(kind).update(kind, update)
+            self._reach(kind).update(kind, update, self._password)
         except RemoteError as error:
             # An update can be made again: nothing is left open.
             self._journal.failed(number, str(error))

@@ -14,7 +14,7 @@ import structlog
 
 from sync.api.account import Account
 from sync.api.remote import Access
-from sync.backup import Wishes, backup
+from sync.backup import Wishes, backup, choose_agent, password_of
 from sync.document import Document, canonical
 from sync.errors import BadAnswer, UsageError
 from sync.files import FileStore
@@ -160,6 +160,7 @@ class Restore:
             self._kinds,
             self._store,
             self._files,
+            self._password(),
         )
         replay.begin(self.plan, self._wanted, self._live())
         failures: list[Failure] = []
@@ -182,6 +183,13 @@ class Restore:
         )
         self._journal.finish(restore_id, "complete" if verified else "partial")
         return result
+
+    def _password(self) -> str:
+        """The Memori's own password, if a step must carry it; never kept."""
+        if not any(self._kinds[step.ident[0]].proof for step in self.plan.steps):
+            return ""
+        agent = choose_agent(self.target.remote_id, self._account.agents())
+        return password_of(agent, self._wishes.passwords) or agent.password
 
     def _plan(self) -> Plan:
         at_hand = frozenset(self._files)
@@ -321,7 +329,7 @@ class Restore:
 
 def _takes_part(kind: Kind) -> bool:
     """Can anything of this kind be brought back into a Memori?"""
-    return kind.create is not None
+    return kind.create is not None or kind.update is not None
 
 
 def _file_refs_of(kind: Kind, document: Document) -> set[FileRef]:

@@ -202,6 +202,30 @@ def test_the_giver_is_changed_but_never_its_tag(work: Workplace, world: World):
     assert result["steps"]["update"] == 1
 
 
+@pytest.mark.parametrize("privacy", ["PUBLIC", "PRIVATE", "SECRET"])
+def test_settings_and_the_avatar_come_back(workplace: Workplace, serve, world: World, privacy: str):
+    guide = world.agent("Guide")
+    guide.settings["privacyType"] = privacy
+    guide.settings["secretToken"] = "t0ken-of-private" if privacy == "PRIVATE" else None
+    guide.password = "own-Pa55word" if privacy == "SECRET" else None
+    (workplace.folder / "own").write_text("own-Pa55word")
+    more = '[[memori]]\nname = "Guide"\npassword_file = "own"\n' if privacy == "SECRET" else ""
+    (asset,) = world.assets.values()
+    guide.settings.update(description="A museum", avatarURL=asset.document["assetURL"])
+    with serve(world) as sandbox:
+        workplace.settle(sandbox, more)
+        workplace.backup()
+        guide.settings["description"] = "Changed"
+        world.assets.clear()
+        result = restore(workplace)
+
+    assert result["verified"] is True
+    (again,) = world.assets.values()
+    assert guide.settings["description"] == "A museum"
+    assert guide.settings["avatarURL"] == again.document["assetURL"]
+    assert workplace.sql("select sent from restore_step where sent like '%Pa55word%'") == []
+
+
 def test_a_person_that_someone_made_again_is_patched_not_doubled(work: Workplace, world: World):
     snapshot = str(work.backup()["snapshots"][1]["id"])
     before = what_is_there(world)

@@ -131,10 +131,19 @@ class Access:
         created = self.call(route, _address(kind, document), body).get(route.answer)
         return kind.key_of(created if isinstance(created, dict) else {kind.key: created})
 
-    def update(self, kind: Kind, document: Document) -> None:
-        """Send the writable fields that `document` holds beside those that address the object."""
+    def update(self, kind: Kind, document: Document, password: str = "") -> None:
+        """Change an object.
+
+        Args:
+            kind: a kind that can be updated.
+            document: its writable fields are sent; others address the object.
+            password: the agent's own, for a kind whose updates must carry it.
+        """
         route = _route(kind.update, kind)
-        self.call(route, _address(kind, document), kind.body(document, create=False))
+        body = kind.body(document, create=False)
+        if kind.proof and password:
+            body[kind.proof] = password
+        self.call(route, _address(kind, document), body)
 
     def delete(self, kind: Kind, document: Document) -> None:
         """Remove an object; one that is gone already is as good (design 6.5)."""

@@ -78,5 +78,7 @@ MEMORI = Kind(
         "contentQualityIndexTimestamp": TEXT,
     },
     files=("avatarURL", "coverURL"),
+    title=("name",),
+    proof="password",  # what an update of a PRIVATE or SECRET agent must carry
     not_restorable="agents are made on the site",
 )
