@@ -131,19 +131,22 @@ class Restore:
         self._mirror, self._store = mirror, store
         self._all_kinds = kinds
         self._kinds = {name: each for name, each in kinds.items() if _takes_part(each)}
-        self._wishes, self._watch = wishes, watch
+        self._wishes = wishes
         self._journal = Journal(mirror, self.target)
         self._log = structlog.get_logger("restore").bind(memori=self.target.name)
         (self._owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
         self._wanted = self._wanted_objects()
         self._files = self._files_at_hand()
         self._chosen = self._choose(selection)
-        self._before_id = self._list_again(BEFORE)
+        self._before_id = self._list_again(BEFORE, watch)
         self._settle()
         self.plan = self._plan()
 
-    def replay(self) -> RestoreResult:
+    def replay(self, watch: Watch) -> RestoreResult:
         """Do what was planned, then list again and compare.
+
+        Args:
+            watch: told of progress.
 
         Raises:
             AccountRefused, StorageError, Interrupted: the next restore goes on from here.
@@ -165,11 +168,11 @@ class Restore:
         replay.begin(self.plan, self._wanted, self._live())
         failures: list[Failure] = []
         for number, step in enumerate(self.plan.steps, start=1):
-            self._watch(self.target.name, "restore", number, len(self.plan.steps))
+            watch(self.target.name, "restore", number, len(self.plan.steps))
             reason = replay.carry_out(step)
             if reason:
                 failures.append(Failure(step, reason))
-        self._list_again(AFTER)
+        self._list_again(AFTER, watch)
         # A call whose answer was lost may have been carried out.
         self._settle()
         remaining = self._plan()
@@ -255,7 +258,7 @@ class Restore:
             raise UsageError(f"snapshot {self.snapshot.id} holds no {', '.join(sorted(missing))}")
         return {ident for ident in chosen if ident[1] in selection.keys}
 
-    def _list_again(self, reason: str) -> int:
+    def _list_again(self, reason: str, watch: Watch) -> int:
         """Take a snapshot of the live state; returns its id.
 
         Raises:
@@ -274,7 +277,7 @@ class Restore:
             self._store,
             self._all_kinds,
             wishes,
-            self._watch,
+            watch,
             lambda *_: nullcontext(self._access),
         )
         for snapshot in result.snapshots:

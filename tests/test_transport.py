@@ -284,6 +284,20 @@ def test_cookies_are_not_kept(transport, remote):
     assert "Cookie" not in remote.calls[1].request.headers
 
 
+def test_this_machine_is_never_reached_through_a_proxy_and_others_as_the_environment_says(
+    monkeypatch, stop
+):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "backend.example")
+    monkeypatch.setenv("no_proxy", "backend.example")
+    transport = Transport("https://a.example", "https://b.example", redactor=Redactor(), stop=stop)
+    assert transport._proxies_for("http://127.0.0.1:8600") == {}
+    assert transport._proxies_for("https://backend.example") == {}
+    assert transport._proxies_for("https://a.example")["https"] == "http://proxy.example:3128"
+    transport.close()
+
+
 def test_urllib3_is_the_real_one():
     # Packages exist that put another library in its place without a word.
     assert int(urllib3.__version__.split(".")[0]) == 2

@@ -68,7 +68,9 @@ class Workplace:
         account = sandbox.world.account
         facts = {"url": sandbox.url, "user": account.user_name, "database": self.database, **over}
         self.config.write_text(SETTINGS.format(retry_s=retry_s, **facts) + more)
-        (self.folder / "password").write_text(over.get("password", account.password))
+        secret = self.folder / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(over.get("password", account.password))
 
     def run(self, *args: str) -> Outcome:
         self.capsys.readouterr()

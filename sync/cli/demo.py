@@ -177,7 +177,7 @@ def _restore(app: "App") -> "tuple[RestoreResult, Text]":
             app.wishes((), (), "manual"),
             watch,
         )
-        return restore.replay(), plan_summary(restore)
+        return restore.replay(watch), plan_summary(restore)
 
 
 def _verdict(result: "RestoreResult") -> str:

@@ -9,7 +9,7 @@ import click
 
 from sync.cli.door import ID, Door, Reply, table
 from sync.cli.door import command as make_command
-from sync.errors import UsageError
+from sync.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -60,29 +60,29 @@ def command(
         snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
     with app.writing("a restore") as mirror, app.account() as account:
         wishes = app.wishes((), (), "manual")
-        with (
-            app.giver(account, snapshot.source) as access,
-            progress() as watch,
-        ):
-            restore = Restore(
-                account,
-                access,
-                mirror,
-                app.store,
-                app.kinds,
-                snapshot,
-                Selection(frozenset(kinds), frozenset(keys)),
-                wishes,
-                watch,
-            )
+        with app.giver(account, snapshot.source) as access:
+            with progress() as watch:
+                restore = Restore(
+                    account,
+                    access,
+                    mirror,
+                    app.store,
+                    app.kinds,
+                    snapshot,
+                    Selection(frozenset(kinds), frozenset(keys)),
+                    wishes,
+                    watch,
+                )
             shown = plan_text(restore, app.kinds)
             if dry_run:
                 return Reply(data={**_head(restore), **_plan_json(restore.plan)}, text=shown)
             if not yes and restore.plan.steps:
                 door.draw(shown)
-                click.confirm("Do this?", abort=True, err=True)
+                if not click.confirm("Do this?", err=True):
+                    raise Interrupted("as you say: nothing was sent")
                 shown = []
-            result = restore.replay()
+            with progress() as watch:
+                result = restore.replay(watch)
     return Reply(
         data=_result_json(restore, result),
         text=[*shown, *_result_text(restore, result)],
