@@ -76,6 +76,14 @@ class FileStore:
         except OSError:
             return False
 
+    def is_sound(self, sha256: str) -> bool:
+        """Do the bytes of a blob still have its hash?"""
+        try:
+            with self.path(sha256).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+
     def path(self, sha256: str) -> Path:
         """Where a blob lies, or would."""
         return self.root / "sha256" / sha256[:2] / sha256[2:]

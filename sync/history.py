@@ -10,8 +10,7 @@ from sync.kind import Kind, is_usable_key
 from sync.kinds.file import FILE
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
-
-_STARS = "******"
+from sync.redact import STARS
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def _as_last_seen(
 def masked(kind: Kind, document: Document) -> Document:
     """A document as it may be shown."""
     return {
-        name: _STARS if name in kind.masked and value else value for name, value in document.items()
+        name: STARS if name in kind.masked and value else value for name, value in document.items()
     }
 
 

@@ -31,6 +31,7 @@ class Step:
         fields: {field: (live, wanted)} of what an update changes.
         left_out: fields of a create that a later update sets, to cut a cycle.
         needs: steps that must be done before, by the ident of their object.
+        after: a step that is tried before, whether it is done or not.
     """
 
     op: str
@@ -40,6 +41,7 @@ class Step:
     fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
     needs: frozenset[Ident] = frozenset()
+    after: frozenset[Ident] = frozenset()
 
 
 def in_order(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Step]:
@@ -60,9 +62,8 @@ def _with_needs(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[
     done = {}
     for ident, step in steps.items():
         needs = set(refs_of(kinds[ident[0]], step.document, files)) & makers - {ident}
-        if ident in elder:
-            needs.add(elder[ident])
-        done[ident] = replace(step, needs=frozenset(needs))
+        after = {elder[ident]} if ident in elder else set()
+        done[ident] = replace(step, needs=frozenset(needs), after=frozenset(after))
     return done
 
 
@@ -106,7 +107,9 @@ def _sorted(steps: dict[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Ste
     steps = dict(steps)
     late: list[Step] = []
     while True:
-        sorter = graphlib.TopologicalSorter({ident: each.needs for ident, each in steps.items()})
+        sorter = graphlib.TopologicalSorter(
+            {ident: each.needs | each.after for ident, each in steps.items()}
+        )
         try:
             sorter.prepare()
             break

@@ -5,7 +5,7 @@ by their natural identity. Refs and URLs are compared as they will be on the tar
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,7 @@ def plan(
     successors: Mapping[Ident, str],
     stored: frozenset[str],
     chosen: Collection[Ident] | None = None,
+    only_made: Collection[Ident] = (),
 ) -> Plan:
     """Find out what turns the live state into the wanted one.
 
@@ -69,6 +70,7 @@ def plan(
         successors: {ident: key it came back under} of earlier restores.
         stored: keys of the files whose bytes are at hand.
         chosen: only these, with their children and whatever they refer to that is missing.
+        only_made: these are made if they are missing, but never changed: they are another's.
     """
     matches = match(wanted, live, kinds, successors)
     included = (
@@ -76,26 +78,28 @@ def plan(
     )
     steps: dict[Ident, Step] = {}
     losses: list[Loss] = []
+    lost = _lost(wanted, matches, kinds, stored)
     for ident in (each for each in wanted if each in included and each not in matches):
-        step, reasons = _creation(
-            kinds[ident[0]], ident, wanted[ident], stored, _dangling(ident, wanted, live, kinds)
-        )
+        dangling = _dangling(ident, wanted, live, kinds, lost)
+        step, reasons = _creation(kinds[ident[0]], ident, wanted[ident], lost, dangling)
         losses += [Loss(ident, reason) for reason in reasons]
         if step:
             steps[ident] = step
     there = _there(wanted, live, matches, steps, kinds)
     for ident in (each for each in wanted if each in included and each in matches):
+        if ident in only_made:
+            continue
         kind = kinds[ident[0]]
         now = live[kind.name, matches[ident]]
-        lost = _dangling(ident, wanted, live, kinds)
-        step, reasons = _change(kind, ident, wanted[ident], now, there, lost)
+        dangling = _dangling(ident, wanted, live, kinds, lost)
+        step, reasons = _change(kind, ident, wanted[ident], now, there, dangling)
         losses += [Loss(ident, reason) for reason in reasons]
         if step:
             steps[ident] = step
     claimed = {(name, key) for (name, _), key in matches.items()}
     return Plan(
         steps=tuple(in_order(steps, kinds)),
-        losses=tuple(losses),
+        losses=(*losses, *_disorders(wanted, live, matches, steps, included, kinds)),
         matches=matches,
         extras=tuple(ident for ident in live if ident not in claimed),
     )
@@ -104,13 +108,18 @@ def plan(
 def match(
     wanted: Objects, live: Objects, kinds: Mapping[str, Kind], successors: Mapping[Ident, str]
 ) -> dict[Ident, str]:
-    """Which live object each wanted one is: {wanted ident: live key}."""
-    matches = {}
+    """Which live object each wanted one is: {wanted ident: live key}, no live key twice.
+
+    Its own key is the best proof, what an earlier restore made of it the next, and its natural
+    identity the last.
+    """
+    matches = {ident: ident[1] for ident in wanted if ident in live}
+    claimed = set(matches)
     for ident in wanted:
-        key = follow(ident, successors)
-        if (ident[0], key) in live:
+        key = follow(ident, successors, live)
+        if ident not in matches and (ident[0], key) in live and (ident[0], key) not in claimed:
             matches[ident] = key
-    claimed = {(name, key) for (name, _), key in matches.items()}
+            claimed.add((ident[0], key))
     twins: dict[tuple[Any, ...], list[str]] = {}
     for ident, document in live.items():
         if ident not in claimed and (natural := _natural(kinds[ident[0]], document)):
@@ -125,13 +134,15 @@ def match(
     return matches
 
 
-def follow(ident: Ident, successors: Mapping[Ident, str]) -> str:
-    """The key that an object has after all restores: P, P', P''."""
+def follow(ident: Ident, successors: Mapping[Ident, str], live: Container[Ident] = ()) -> str:
+    """The key that an object has after all restores (P, P', P''), or the first that is live."""
     name, key = ident
     seen = {key}
     while (after := successors.get((name, key))) is not None and after not in seen:
         seen.add(after)
         key = after
+        if (name, key) in live:
+            break
     return key
 
 
@@ -207,7 +218,8 @@ def _there(
 
 def _natural(kind: Kind, document: Document) -> tuple[Any, ...] | None:
     values = tuple(document.get(name) for name in kind.twin)
-    return (kind.name, *values) if values and all(values) else None
+    sort = tuple(document.get(name) for name in sorted(kind.create_only))
+    return (kind.name, *sort, *values) if values and all(values) else None
 
 
 def _change(
@@ -225,7 +237,7 @@ def _change(
 
     goal = kind.rewrite(document, key_of, lambda text: move_assets(text, there.urls))
     settled = kind.rewrite(now, lambda _, key: key, lambda text: move_assets(text, {}))
-    untouched = kind.limits(document).untouched
+    untouched = kind.limits(document).untouched | kind.limits(now).untouched
     differ = {
         name: both
         for name, both in kind.differences(settled, goal).items()
@@ -241,7 +253,7 @@ def _change(
             reasons.append(dangling[name])
         elif name in kind.create_only or kind.update is None:
             reasons.append(f"{name} cannot be changed")
-        elif new is None and not _can_empty(kind, name) and name not in emptied:
+        elif new is None and not _can_empty(kind, name, old) and name not in emptied:
             reasons.append(f"{name} cannot be emptied")
         else:
             fields[name] = (old, new)
@@ -253,33 +265,52 @@ def _creation(
     kind: Kind,
     ident: Ident,
     document: Document,
-    stored: frozenset[str],
+    lost: Mapping[Ident, str],
     dangling: Mapping[str, str],
 ) -> tuple[Step | None, list[str]]:
     """What makes an object that is not there, and why some or all of it cannot be made."""
-    reason = kind.not_restorable or kind.limits(document).no_create
+    reason = lost.get(ident, "")
     if kind.parent and kind.parent.key in dangling:
         reason = reason or dangling[kind.parent.key]
-    if is_file(kind) and not any(r.key in stored for r in file_refs(document, kind.files, ())):
-        reason = reason or "its file was never stored"
     if reason:
         return None, [reason]
     op = UPLOAD if is_file(kind) else CREATE
     return Step(op, ident, "", document, left_out=frozenset(dangling)), list(dangling.values())
 
 
+def _lost(
+    wanted: Objects, matches: Mapping[Ident, str], kinds: Mapping[str, Kind], stored: Container[str]
+) -> dict[Ident, str]:
+    """{ident: why} of objects that are not there and cannot be made."""
+    lost = {}
+    for ident, document in wanted.items():
+        kind = kinds[ident[0]]
+        reason = kind.not_restorable or kind.limits(document).no_create
+        if is_file(kind) and not any(r.key in stored for r in file_refs(document, kind.files, ())):
+            reason = reason or "its file was never stored"
+        if reason and ident not in matches:
+            lost[ident] = reason
+    return lost
+
+
 def _dangling(
-    ident: Ident, wanted: Objects, live: Objects, kinds: Mapping[str, Kind]
+    ident: Ident,
+    wanted: Objects,
+    live: Objects,
+    kinds: Mapping[str, Kind],
+    lost: Container[Ident],
 ) -> dict[str, str]:
-    """{field: why} of refs to what was gone already: the remote would refuse them."""
+    """{field: why} of refs to what is not there and will not be: the remote would refuse them."""
     document = wanted[ident]
     return {
         ref.path: f"{ref.path} refers to the {ref.kind} {key}, which was gone already"
+        if (ref.kind, key) not in wanted
+        else f"{ref.path} refers to the {ref.kind} {key}, which cannot come back"
         for ref in kinds[ident[0]].refs
         if ref.kind in kinds
         and isinstance(key := document.get(ref.path), str)
         and key
-        and (ref.kind, key) not in wanted
+        and ((ref.kind, key) not in wanted or (ref.kind, key) in lost)
         and (ref.kind, key) not in live
     }
 
@@ -288,5 +319,38 @@ def _along(kind: Kind, name: str) -> frozenset[str]:
     return kind.clearing[name].along if name in kind.clearing else frozenset()
 
 
-def _can_empty(kind: Kind, name: str) -> bool:
-    return name in kind.clearing or kind.writable.get(name) is Type.JSON
+def _can_empty(kind: Kind, name: str, old: Any) -> bool:
+    # Empty lists and maps replace what was there (aisuru-api.md 7 and 14).
+    is_container = kind.writable.get(name) is Type.JSON and isinstance(old, list | dict)
+    return name in kind.clearing or is_container
+
+
+def _disorders(
+    wanted: Objects,
+    live: Objects,
+    matches: Mapping[Ident, str],
+    steps: Mapping[Ident, Step],
+    included: Container[Ident],
+    kinds: Mapping[str, Kind],
+) -> Iterator[Loss]:
+    """Parents whose children will not be in the order they had: what is made comes at the end."""
+    families: dict[Ident, list[Ident]] = {}
+    for ident, document in wanted.items():
+        parent = kinds[ident[0]].parent
+        if parent and ident in included and (ident in matches or ident in steps):
+            families.setdefault((parent.kind, document[parent.key]), []).append(ident)
+
+    def was(ident: Ident) -> int:
+        parent = kinds[ident[0]].parent
+        return wanted[ident].get(parent.position) or 0 if parent else 0
+
+    def will_be(ident: Ident) -> tuple[bool, int]:
+        step, parent = steps.get(ident), kinds[ident[0]].parent
+        is_made = step is not None and step.op in (CREATE, REPLACE)
+        if is_made or parent is None:
+            return True, was(ident)
+        return False, live[ident[0], matches[ident]].get(parent.position) or 0
+
+    for parent_ident, family in families.items():
+        if sorted(family, key=was) != sorted(family, key=will_be):
+            yield Loss(parent_ident, f"the order of its {len(family)} media cannot be restored")

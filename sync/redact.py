@@ -7,7 +7,8 @@ learns one tells the `Redactor`; whatever is printed, logged or raised passes th
 from urllib.parse import quote
 
 _SHORTEST = 4
-_STARS = "****"
+STARS = "****"
+"""What stands for a secret."""
 
 
 class Redactor:
@@ -27,7 +28,7 @@ class Redactor:
         """The text with each known secret replaced by stars."""
         for secret in self._secrets:
             if secret in text:
-                text = text.replace(secret, _STARS)
+                text = text.replace(secret, STARS)
         return text
 
 

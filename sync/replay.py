@@ -8,12 +8,11 @@ import structlog
 
 from sync.api.remote import Access
 from sync.document import Document
-from sync.errors import AccountRefused, Refused, RemoteError
+from sync.errors import AccessDenied, BadAnswer, Refused, RemoteError, Unavailable
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import file_refs, move_assets
 from sync.mirror.journal import Journal
-from sync.mirror.mirror import Mirror
 from sync.order import REPLACE, UPDATE, UPLOAD, Objects, Step
 from sync.plan import Plan, moved_urls
 
@@ -52,7 +51,6 @@ class Replay:
         self._urls: dict[str, str] = {}
         self._live: Objects = {}
         self._failed: set[Ident] = set()
-        self._sent: dict[str, str] = {}
         self._log = structlog.get_logger("restore")
 
     def begin(self, plan: Plan, wanted: Objects, live: Objects) -> None:
@@ -65,28 +63,22 @@ class Replay:
         """Do one step; returns why it was not done, or "".
 
         Raises:
-            AccountRefused, StorageError, Interrupted: the step stays open in the journal.
+            AccessDenied, Unavailable, StorageError, Interrupted: no other step would fare better.
         """
         if missing := step.needs & self._failed:
             self._failed.add(step.ident)
             return f"needs {', '.join(sorted(' '.join(each) for each in missing))}"
         try:
             self._do(step)
-        except AccountRefused:
-            raise
         except RemoteError as error:
+            if isinstance(error, AccessDenied) or _is_unreachable(error):
+                # No other step would fare better.
+                raise
             self._failed.add(step.ident)
             self._log.warning("step.failed", kind=step.ident[0], key=step.ident[1], why=str(error))
             return str(error)
         self._log.info("step.done", op=step.op, kind=step.ident[0], key=step.ident[1])
         return ""
-
-    def arrived(self, mirror: Mirror) -> bool:
-        """Has every file that was sent been read back with the same bytes?"""
-        stored = mirror.stored_files(self._sent)
-        return all(
-            stored.get(key, {}).get("sha256") == sha256 for key, sha256 in self._sent.items()
-        )
 
     def _do(self, step: Step) -> None:
         kind = self._kinds[step.ident[0]]
@@ -113,13 +105,16 @@ class Replay:
             kind.body(sent, create=True),
             parent_new_key=parent,
         )
+        before = self._live.get((kind.name, step.live_key), {})
         try:
             if step.op == REPLACE:
-                self._access.delete(kind, {**document, kind.key: step.live_key})
+                self._access.delete(kind, before)
             key = self._access.create(kind, sent)
-        except Refused as error:
-            # Any other error leaves open whether it was carried out.
-            self._journal.failed(number, str(error))
+        except RemoteError as error:
+            if isinstance(error, Refused) and before:
+                # What was there is better than nothing.
+                self._access.create(kind, before)
+            self._note_failure(number, error)
             raise
         self._done(number, kind, step, key)
 
@@ -158,6 +153,8 @@ class Replay:
         place = {
             ref.path: document.get(ref.path) for ref in kind.refs if ref.path not in step.left_out
         }
+        if not self._store.is_sound(stored["sha256"]):
+            raise BadAnswer("its stored file is damaged", "see: aisuru-sync check")
         number = self._journal.begin(
             self._restore_id, step.op, step.ident, place, sha256=stored["sha256"]
         )
@@ -169,13 +166,20 @@ class Replay:
                 str(stored.get("mime_type") or "application/octet-stream"),
                 self._store.path(stored["sha256"]),
             )
-        except Refused as error:
-            self._journal.failed(number, str(error))
+        except RemoteError as error:
+            self._note_failure(number, error)
             raise
-        for new in file_refs(made, kind.files, ()):
-            self._urls[ref.key] = made[kind.files[0]]
-            self._sent[new.key] = stored["sha256"]
+        self._urls[ref.key] = str(made.get(kind.files[0]) or "")
         self._done(number, kind, step, kind.key_of(made))
+        wanted_name = document.get("originalFileName")
+        if wanted_name and wanted_name != made.get("originalFileName"):
+            # A name that cannot be that of a file is given afterwards.
+            self._account.update(kind, {**made, "originalFileName": wanted_name})
+
+    def _note_failure(self, number: int, error: RemoteError) -> None:
+        """Close a step that surely was not carried out; any other stays open, to be settled."""
+        if isinstance(error, Refused) or _is_unreachable(error):
+            self._journal.failed(number, str(error))
 
     def _done(self, number: int, kind: Kind, step: Step, key: str) -> None:
         self._keys[step.ident] = key
@@ -185,3 +189,7 @@ class Replay:
 
     def _reach(self, kind: Kind) -> Access:
         return self._account if kind.scope is Scope.ACCOUNT else self._access
+
+
+def _is_unreachable(error: RemoteError) -> bool:
+    return isinstance(error, Unavailable) and not error.carried_out

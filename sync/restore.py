@@ -5,31 +5,30 @@ noted before it goes out and after its answer came, so that a restore that was c
 leaves no duplicate: the next one settles first what this one left open.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
 from sync.api.account import Account
 from sync.api.remote import Access
+from sync.api.transport import Body
 from sync.backup import Wishes, backup, choose_agent, password_of
-from sync.document import Document, canonical
-from sync.errors import BadAnswer, UsageError
+from sync.document import Document
+from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, SyncError, UsageError
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
-from sync.link import FileRef, file_refs
+from sync.link import FileRef
 from sync.mirror.journal import Begun, Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Status
 from sync.order import UPDATE, Objects, Step, is_file
 from sync.plan import Plan, plan
 from sync.replay import Replay
-from sync.settle import find_twin
+from sync.settle import settle
 from sync.snapshot import PARTIAL, Watch
-
-BEFORE, AFTER = "before_restore", "after_restore"
+from sync.wanted import AFTER, BEFORE, files_of, read_wanted
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,9 @@ class RestoreResult:
 
     Attributes:
         restore_id: None if there was nothing to do.
+        failures: steps that were not done, and are open still.
         remaining: what a fresh plan would still do.
+        damaged: files that are there with other bytes than those that were backed up.
         verified: the remote was listed again and is as wanted, in every restorable field and in
             every byte that was sent.
     """
@@ -63,45 +64,13 @@ class RestoreResult:
     done: int
     failures: tuple[Failure, ...]
     remaining: Plan
+    damaged: tuple[Ident, ...]
     verified: bool
 
     @property
     def exit_code(self) -> int:
         """0 if all that could come back did."""
         return 0 if self.verified and not self.failures else PARTIAL
-
-
-def choose_snapshot(
-    mirror: Mirror,
-    memori: str | None,
-    snapshot_id: int | None = None,
-    at: datetime | None = None,
-) -> Snapshot:
-    """The snapshot to go back to: of one Memori, by default its latest complete one.
-
-    Raises:
-        UsageError: which one is not clear, or there is none.
-    """
-    sources = [each for each in mirror.sources() if each.scope is Scope.MEMORI]
-    if memori is not None:
-        sources = [each for each in sources if memori in (each.name, each.remote_id)]
-    found = [each for each in mirror.snapshots() if each.source in sources]
-    if snapshot_id is not None:
-        found = [each for each in found if each.id == snapshot_id]
-        if not found:
-            raise UsageError(f"there is no snapshot {snapshot_id} of a Memori of that name")
-        return found[0]
-    if len(sources) != 1:
-        names = ", ".join(repr(each.name) for each in sources) or "none"
-        raise UsageError(f"say which Memori to restore: {names}", "add --memori")
-    found = [each for each in found if each.status is Status.COMPLETE]
-    # What a restore saw before and after itself is there to be named, not to be meant.
-    found = [each for each in found if at or each.reason not in (BEFORE, AFTER)]
-    if at is not None:
-        found = [each for each in found if each.started_at <= at]
-    if not found:
-        raise UsageError(f"there is no complete snapshot of {sources[0].name!r} to go back to")
-    return found[-1]
 
 
 class Restore:
@@ -135,8 +104,7 @@ class Restore:
         self._journal = Journal(mirror, self.target)
         self._log = structlog.get_logger("restore").bind(memori=self.target.name)
         (self._owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
-        self._wanted = self._wanted_objects()
-        self._files = self._files_at_hand()
+        self._wanted = read_wanted(mirror, store, self._kinds, self._owner, snapshot)
         self._chosen = self._choose(selection)
         self._before_id = self._list_again(BEFORE, watch)
         self._settle()
@@ -152,7 +120,7 @@ class Restore:
             AccountRefused, StorageError, Interrupted: the next restore goes on from here.
         """
         if not self.plan.steps:
-            return RestoreResult(None, 0, (), self.plan, verified=True)
+            return self._result(None)
         restore_id = self._journal.start(self.snapshot.id, self._before_id)
         self._journal.recognise({i: key for i, key in self.plan.matches.items() if i[1] != key})
         replay = Replay(
@@ -162,30 +130,58 @@ class Restore:
             restore_id,
             self._kinds,
             self._store,
-            self._files,
+            self._wanted.files,
             self._password(),
         )
-        replay.begin(self.plan, self._wanted, self._live())
+        replay.begin(self.plan, self._wanted.objects, self._live())
         failures: list[Failure] = []
-        for number, step in enumerate(self.plan.steps, start=1):
-            watch(self.target.name, "restore", number, len(self.plan.steps))
-            reason = replay.carry_out(step)
-            if reason:
-                failures.append(Failure(step, reason))
-        self._list_again(AFTER, watch)
+        try:
+            for number, step in enumerate(self.plan.steps, start=1):
+                watch(self.target.name, "restore", number, len(self.plan.steps))
+                if reason := replay.carry_out(step):
+                    failures.append(Failure(step, reason))
+            self._list_again(AFTER, watch)
+        except SyncError as error:
+            error.also = (*error.also, PARTIAL)
+            is_stop = isinstance(error, Interrupted)
+            self._journal.finish(restore_id, Status.INTERRUPTED if is_stop else Status.INCOMPLETE)
+            raise
         # A call whose answer was lost may have been carried out.
         self._settle()
-        remaining = self._plan()
-        verified = not remaining.steps and replay.arrived(self._mirror)
-        result = RestoreResult(
-            restore_id,
-            len(self.plan.steps) - len(failures),
-            tuple(failures),
-            remaining,
-            verified,
-        )
-        self._journal.finish(restore_id, "complete" if verified else "partial")
+        result = self._result(restore_id, failures)
+        status = Status.COMPLETE if result.verified else Status.INCOMPLETE
+        self._journal.finish(restore_id, status)
         return result
+
+    def _result(self, restore_id: int | None, failures: Sequence[Failure] = ()) -> RestoreResult:
+        """Compare what was wanted with what is there now."""
+        remaining = self._plan()
+        open_still = {step.ident for step in remaining.steps}
+        left = tuple(each for each in failures if each.step.ident in open_still)
+        damaged = tuple(self._files_that_differ(remaining))
+        return RestoreResult(
+            restore_id=restore_id,
+            done=len(self.plan.steps) - len(left),
+            failures=left,
+            remaining=remaining,
+            damaged=damaged,
+            verified=not remaining.steps and not damaged,
+        )
+
+    def _files_that_differ(self, plan: Plan) -> Iterator[Ident]:
+        """Files that are there, but not with the bytes that were backed up."""
+        live, pairs = self._live(), {}
+        for (name, key), live_key in plan.matches.items():
+            if is_file(self._kinds[name]):
+                before = files_of(self._kinds[name], self._wanted.objects[name, key])
+                now = files_of(self._kinds[name], live[name, live_key])
+                for one, other in zip(before, now, strict=False):
+                    pairs[name, key] = (one.key, other.key)
+        stored = self._mirror.stored_files({each for both in pairs.values() for each in both})
+        for ident, both in pairs.items():
+            hashes = {stored[each]["sha256"] for each in both if each in stored}
+            if len(hashes) > 1:
+                yield ident
 
     def _password(self) -> str:
         """The Memori's own password, if a step must carry it; never kept."""
@@ -195,31 +191,17 @@ class Restore:
         return password_of(agent, self._wishes.passwords) or agent.password
 
     def _plan(self) -> Plan:
-        at_hand = frozenset(self._files)
+        at_hand = frozenset(self._wanted.files)
         successors = self._journal.successors()
-        return plan(self._wanted, self._live(), self._kinds, successors, at_hand, self._chosen)
-
-    def _wanted_objects(self) -> Objects:
-        """What was there: the Memori's objects, and the files of the account that belong to it."""
-        wanted = {
-            (kind.name, key): document
-            for kind in self._kinds.values()
-            if kind.scope is Scope.MEMORI
-            for key, document in self._mirror.state(self.target, kind, self.snapshot.id)
-        }
-        whole = " ".join(_texts(wanted.values()))
-        account_snapshot = self._mirror.sibling(self.snapshot.id, self._owner)
-        for kind in self._kinds.values():
-            if kind.scope is Scope.ACCOUNT:
-                for key, document in self._mirror.state(self._owner, kind, account_snapshot):
-                    if self._belongs(kind, document, whole):
-                        wanted[kind.name, key] = document
-        return wanted
-
-    def _belongs(self, kind: Kind, document: Document, texts: str) -> bool:
-        if document.get("memoriID") == self.target.remote_id:
-            return True
-        return any(ref and ref.asset_file in texts for ref in _file_refs_of(kind, document))
+        return plan(
+            self._wanted.objects,
+            self._live(),
+            self._kinds,
+            successors,
+            at_hand,
+            self._chosen,
+            self._wanted.foreign,
+        )
 
     def _live(self) -> Objects:
         return {
@@ -227,18 +209,6 @@ class Restore:
             for kind in self._kinds.values()
             for source in ((self._owner if kind.scope is Scope.ACCOUNT else self.target),)
             for key, document in self._mirror.state(source, kind)
-        }
-
-    def _files_at_hand(self) -> Mapping[str, Document]:
-        keys = (
-            ref.key
-            for (name, _), document in self._wanted.items()
-            for ref in _file_refs_of(self._kinds[name], document)
-            if is_file(self._kinds[name]) and ref
-        )
-        stored = self._mirror.stored_files(keys)
-        return {
-            key: each for key, each in stored.items() if self._store.path(each["sha256"]).is_file()
         }
 
     def _choose(self, selection: Selection) -> set[Ident] | None:
@@ -250,7 +220,7 @@ class Restore:
             raise UsageError(f"cannot restore {', '.join(sorted(unknown))}", f"kinds: {names}")
         if selection.keys and len(selection.kinds) != 1:
             raise UsageError("--key needs exactly one --kind")
-        chosen = {ident for ident in self._wanted if ident[0] in selection.kinds}
+        chosen = {ident for ident in self._wanted.objects if ident[0] in selection.kinds}
         if not selection.keys:
             return chosen
         missing = selection.keys - {key for _, key in chosen}
@@ -290,62 +260,73 @@ class Restore:
         return next(each.id for each in result.snapshots if each.source.id == self.target.id)
 
     def _settle(self) -> None:
-        """Find out what came of the steps that earlier restores left open."""
-        begun = self._journal.begun()
-        if not begun:
-            return
-        live, taken = self._live(), self._journal.taken()
-        for step in begun:
-            if step.op == UPDATE:
-                self._journal.failed(step.id, "cut short; planned anew")
-                continue
-            kind = self._kinds[step.kind]
-            owner = self._owner if kind.scope is Scope.ACCOUNT else self.target
-            before_id = self._mirror.sibling(step.before_snapshot_id, owner)
-            before = {key for key, _ in self._mirror.state(owner, kind, before_id)}
-            candidates = {
-                key: document
-                for (name, key), document in live.items()
-                if name == kind.name and key not in before and (name, key) not in taken
-            }
-            sha256_of = self._hashes(kind, candidates)
-            is_only = len([each for each in begun if _same_place(each, step)]) == 1
-            key = find_twin(step, kind, candidates, sha256_of, is_only=is_only)
-            self._log.info("step.settled", kind=kind.name, key=step.old_key, found=key)
-            if key is None:
-                self._journal.failed(step.id, "not carried out")
-            else:
-                taken.add((kind.name, key))
-                self._journal.done(step.id, (kind.name, step.old_key), key)
+        """Find out what came of the steps that earlier restores left open.
 
-    def _hashes(self, kind: Kind, objects: Mapping[str, Document]) -> dict[str, str]:
+        Raises:
+            BadAnswer: that cannot be told now.
+        """
+        begun = self._journal.begun()
+        for step in (each for each in begun if each.op == UPDATE):
+            self._journal.failed(step.id, "cut short; planned anew")
+        makers = [each for each in begun if each.op != UPDATE]
+        for place in dict.fromkeys((each.kind, each.before_snapshot_id) for each in makers):
+            steps = [each for each in makers if (each.kind, each.before_snapshot_id) == place]
+            kind = self._kinds[place[0]]
+            candidates = self._new_since(kind, place[1])
+            found = settle(steps, kind, candidates, self._hashes(kind, steps, candidates))
+            for step in steps:
+                key = found[step.id]
+                self._log.info("step.settled", kind=kind.name, key=step.old_key, found=key)
+                if key is None:
+                    self._journal.failed(step.id, "not carried out")
+                else:
+                    old = key if kind.key_given else step.old_key
+                    self._journal.done(step.id, (kind.name, old), key)
+
+    def _new_since(self, kind: Kind, snapshot_id: int) -> dict[str, Document]:
+        """Objects that were not there at a snapshot, and that no other step made."""
+        owner = self._owner if kind.scope is Scope.ACCOUNT else self.target
+        before_id = self._mirror.sibling(snapshot_id, owner)
+        before = {key for key, _ in self._mirror.state(owner, kind, before_id)}
+        taken = self._journal.taken()
+        return {
+            key: document
+            for key, document in self._mirror.state(owner, kind)
+            if key not in before and (kind.name, key) not in taken
+        }
+
+    def _hashes(
+        self, kind: Kind, steps: Sequence[Begun], candidates: Mapping[str, Document]
+    ) -> dict[str, str]:
+        """{key: hash} of new files, where steps of this kind make files."""
         if not is_file(kind):
             return {}
-        by_file = {
-            ref.key: key
-            for key, document in objects.items()
-            for ref in _file_refs_of(kind, document)
+        places = [step.sent.get("memoriID") for step in steps]
+        return {
+            key: self._hash_of(ref)
+            for key, document in candidates.items()
+            if document.get("memoriID") in places
+            for ref in files_of(kind, document)
         }
-        stored = self._mirror.stored_files(by_file)
-        return {by_file[each]: document["sha256"] for each, document in stored.items()}
+
+    def _hash_of(self, ref: FileRef) -> str:
+        known = self._mirror.stored_files([ref.key])
+        if ref.key in known:
+            return str(known[ref.key]["sha256"])
+
+        def read(body: Body | None) -> str:
+            return self._store.put(body.chunks if body else ()).sha256
+
+        try:
+            return self._access.download(ref, "", read)
+        except NotFound:
+            return ""
+        except RemoteError as error:
+            raise BadAnswer(
+                f"cannot tell whether an upload arrived: {error}", "try again later"
+            ) from None
 
 
 def _takes_part(kind: Kind) -> bool:
     """Can anything of this kind be brought back into a Memori?"""
     return kind.create is not None or kind.update is not None
-
-
-def _file_refs_of(kind: Kind, document: Document) -> set[FileRef]:
-    return file_refs({name: document.get(name) for name in kind.files}, kind.files, ())
-
-
-def _texts(documents: Iterable[Document]) -> Iterator[str]:
-    """The documents that mention an asset at all, as text."""
-    for document in documents:
-        text = canonical(document)
-        if "/asset/" in text.lower():
-            yield text
-
-
-def _same_place(one: Begun, other: Begun) -> bool:
-    return (one.kind, one.parent_new_key) == (other.kind, other.parent_new_key)

@@ -15,7 +15,7 @@ LAYERS = {
     "kinds": 1,
     "api": 2, "mirror": 2, "files": 2, "order": 2, "plan": 2,
     "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3,
-    "restore": 3, "replay": 3, "settle": 3,
+    "restore": 3, "replay": 3, "settle": 3, "wanted": 3,
     "config": 4, "log": 4, "app": 4,
     "cli": 5, "__main__": 6,
 }  # fmt: skip
@@ -27,6 +27,7 @@ BESIDE = {
     ("stop", "errors"),
     ("backup", "snapshot"), ("snapshot", "fetch"),
     ("restore", "backup"), ("restore", "replay"), ("restore", "settle"), ("restore", "snapshot"),
+    ("restore", "wanted"),
     ("app", "config"), ("plan", "order"),
 }  # fmt: skip
 

@@ -12,10 +12,10 @@ from sync.kinds import KINDS
 from sync.mirror.journal import Begun
 from sync.order import CREATE, REPLACE, UPDATE, UPLOAD
 from sync.plan import Plan, follow, plan
-from sync.settle import find_twin
+from sync.settle import settle
 
 URL = "https://assets.memori.ai/api/v2/asset/{}.png"
-TAKING_PART = {name: kind for name, kind in KINDS.items() if kind.create}
+TAKING_PART = {name: kind for name, kind in KINDS.items() if kind.create or kind.update}
 
 
 def person(key: str, **more) -> tuple:
@@ -211,37 +211,91 @@ def begun(**over) -> Begun:
 ANNA = {"personID": "n", "name": "Anna", "tag": "T", "information": None, "creationTimestamp": "x"}
 
 
+def made(steps: list[Begun], kind: str, candidates: dict, hashes: dict | None = None) -> dict:
+    return settle(steps, KINDS[kind], candidates, hashes or {})
+
+
 def test_an_object_equal_in_what_was_sent_is_the_twin():
     twins = {"n": ANNA, "o": {**ANNA, "name": "Other"}}
-    assert find_twin(begun(), KINDS["person"], twins, {}, is_only=False) == "n"
+    assert made([begun()], "person", twins) == {1: "n"}
 
 
-def test_of_several_equal_ones_any_will_do_but_always_the_same():
+def test_of_several_equal_ones_each_step_takes_another():
     twins = {"z": ANNA, "n": ANNA}
-    assert find_twin(begun(), KINDS["person"], twins, {}, is_only=False) == "n"
+    assert made([begun()], "person", twins) == {1: "n"}
+    assert made([begun(), begun(id=2)], "person", twins) == {1: "n", 2: "z"}
+    assert made([begun(), begun(id=2)], "person", {"n": ANNA}) == {1: "n", 2: None}
 
 
-def test_one_step_and_one_new_object_belong_together_even_if_the_remote_changed_it():
-    trimmed = {"n": {**ANNA, "name": "ANNA"}}
-    assert find_twin(begun(), KINDS["person"], trimmed, {}, is_only=True) == "n"
-    assert find_twin(begun(), KINDS["person"], trimmed, {}, is_only=False) is None
-    two = {**trimmed, "o": {**ANNA, "name": "?"}}
-    assert find_twin(begun(), KINDS["person"], two, {}, is_only=True) is None
+def test_what_a_remote_stored_in_a_form_of_its_own_is_a_twin_all_the_same():
+    sent = [begun(id=n, kind="memory", sent={"title": f"  Tale {n} "}) for n in (1, 2)]
+    trimmed = {f"m{n}": {"memoryID": f"m{n}", "title": f"tale {n}"} for n in (1, 2)}
+    assert made(sent, "memory", trimmed) == {1: "m1", 2: "m2"}
+
+
+def test_what_somebody_else_made_meanwhile_is_no_twin():
+    sent = begun(kind="memory", sent={"title": "Tale", "hints": [], "tags": []})
+    theirs = {"m": {"memoryID": "m", "title": "Precious", "hints": [], "tags": []}}
+    assert made([sent], "memory", theirs) == {1: None}
 
 
 def test_without_a_new_object_the_call_was_not_carried_out():
-    assert find_twin(begun(), KINDS["person"], {}, {}, is_only=True) is None
+    assert made([begun()], "person", {}) == {1: None}
 
 
 def test_a_twin_lies_under_the_same_parent():
     step = begun(kind="medium", parent_new_key="m", sent={"content": "x"})
     other = {"x": {"mediumID": "x", "memoryID": "other", "content": "x"}}
-    assert find_twin(step, KINDS["medium"], other, {}, is_only=True) is None
+    assert made([step], "medium", other) == {1: None}
 
 
 def test_the_twin_of_a_file_has_the_same_bytes():
     step = begun(kind="asset", sent={"memoriID": "1"}, sha256="aa")
     files = {key: {"assetID": key, "memoriID": "1"} for key in ("f", "g")}
-    hashes = {"f": "bb", "g": "aa"}
-    assert find_twin(step, KINDS["asset"], files, hashes, is_only=False) == "g"
-    assert find_twin(step, KINDS["asset"], {"f": files["f"]}, hashes, is_only=True) is None
+    assert made([step], "asset", files, {"f": "bb", "g": "aa"}) == {1: "g"}
+    assert made([step], "asset", {"f": files["f"]}, {"f": "bb"}) == {1: None}
+
+
+def test_no_live_object_is_taken_for_two_wanted_ones():
+    wanted = [person("p", tag="bear"), person("q", tag="fox")]
+    matches = make(wanted, [person("q", tag="fox")], {("person", "p"): "q"}).matches
+    assert matches == {("person", "q"): "q"}
+
+
+def test_a_successor_that_came_back_itself_is_followed_no_further():
+    live = [person("p2")]
+    successors = {("person", "p"): "p2", ("person", "p2"): "p"}
+    assert make([person("p2")], live, successors).matches == {("person", "p2"): "p2"}
+    assert make([person("p")], live, successors).matches == {("person", "p"): "p2"}
+
+
+def test_a_receiver_is_never_taken_for_a_giver():
+    giver = person("g", personType="Giver", tag="T")
+    assert told(make([person("p", tag="T")], [giver])) == [(CREATE, "p")]
+
+
+def test_an_order_that_cannot_come_back_is_told():
+    family = [medium(key, "m", place, content=key) for place, key in enumerate("abc")]
+    lost_first = [memory("m"), medium("b", "m", 0, content="b"), medium("c", "m", 1, content="c")]
+    whole = make([memory("m"), *family], lost_first)
+    assert told(whole) == [(CREATE, "a")]
+    assert [each.reason for each in whole.losses] == ["the order of its 3 media cannot be restored"]
+    assert make([memory("m"), *family], [memory("m"), *family[:2]]).losses == ()
+
+
+def test_a_refused_medium_does_not_hold_up_its_younger_brothers():
+    family = [medium(key, "m", place, content=key) for place, key in enumerate("ab")]
+    first, second = make([memory("m"), *family], [memory("m")]).steps
+    assert second.after == {first.ident}
+    assert second.needs == frozenset()
+
+
+def test_what_belongs_to_another_is_made_but_never_changed():
+    theirs = asset("f")
+    live = [(theirs[0], {**theirs[1], "originalFileName": "renamed"})]
+    files = frozenset({"asset/f.png"})
+    for now, steps in ((live, 0), ([], 1)):
+        whole = plan(
+            dict([theirs]), dict(now), TAKING_PART, {}, files, only_made=frozenset({theirs[0]})
+        )
+        assert len(whole.steps) == steps

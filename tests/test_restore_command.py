@@ -2,6 +2,7 @@
 
 import re
 import signal
+import sqlite3
 import subprocess
 import threading
 
@@ -471,4 +472,180 @@ def test_the_demo_account_comes_back_from_a_disaster(serve, workplace: Workplace
         result = restore(workplace, "--memori", "Guida")
 
     assert result["verified"] is True
+    assert what_is_there(world) == before
+
+
+def test_a_lost_upload_whose_bytes_cannot_be_read_is_not_sent_again(serve, workplace, world):
+    faults = FaultSet(
+        [
+            Fault(path="/api/v2/asset/*", method="POST", nth=1, status=500, after=True),
+            Fault(path="/api/v2/asset/*", nth=3, times=4, status=500),
+        ]
+    )
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        snapshot = ("--snapshot", "2")
+        world.assets.clear()
+        first = workplace.run("restore", "--yes", *snapshot)
+        assert first.code in (3, 5)
+        assert len(world.assets) == 1
+        while workplace.run("restore", "--yes", *snapshot).code:
+            assert len(world.assets) == 1
+    assert len(world.assets) == 1
+
+
+def test_what_somebody_made_after_a_cut_is_never_taken_for_a_lost_object(serve, workplace, world):
+    guide = world.agent("Guide")
+
+    def write(_: Sandbox) -> None:
+        theirs = {**guide.memories["m-tale-1"], "memoryID": "theirs", "title": "Precious"}
+        guide.memories["theirs"] = theirs
+
+    faults = FaultSet(
+        [Fault(path="/memori/v2/memory/*", method="POST", nth=1, status=500, do=write)]
+    )
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        del guide.memories["m-hours-1"]
+        restore(workplace, "--snapshot", "2", code=3)
+        restore(workplace, "--snapshot", "2")
+    assert guide.memories["theirs"]["title"] == "Precious"
+    assert sorted(each["title"] for each in guide.memories.values()) == [
+        "Opening hours",
+        "Precious",
+        "The bell",
+    ]
+
+
+def test_pins_are_shown_as_stars_in_a_plan(work: Workplace, world: World):
+    work.backup()
+    world.agent("Guide").people["p-anna-1"]["pin"] = "999888"
+    for args in (["--json"], []):
+        outcome = work.run("restore", "--dry-run", *args)
+        assert "001234" not in outcome.out + outcome.err
+        assert "999888" not in outcome.out + outcome.err
+    assert "pin" in work.run("restore", "--dry-run").out
+
+
+def test_a_medium_lost_from_the_middle_comes_back_at_the_end_and_that_is_told(
+    work: Workplace, world: World
+):
+    media = world.agent("Guide").memories["m-hours-1"]["media"]
+    note = {**media[0], "url": None, "content": "note", "mimeType": "text/plain"}
+    media[:] = [{**note, "mediumID": f"n{n}", "content": f"note {n}"} for n in range(3)]
+    work.backup()
+    del media[0]
+    result = restore(work)
+    assert result["not_restorable"] == [
+        {
+            "kind": "memory",
+            "key": "m-hours-1",
+            "reason": "the order of its 3 media cannot be restored",
+        }
+    ]
+    assert [each["content"] for each in media] == ["note 1", "note 2", "note 0"]
+
+
+def test_a_damaged_blob_is_never_uploaded(work: Workplace, world: World):
+    work.backup()
+    (blob,) = [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
+    data = bytearray(blob.read_bytes())
+    data[-1] ^= 1
+    blob.write_bytes(data)
+    world.assets.clear()
+    result = restore(work, code=3)
+    assert result["failures"][0]["reason"] == "its stored file is damaged"
+    assert not world.assets
+
+
+def test_other_bytes_than_those_backed_up_are_never_called_verified(work: Workplace, world: World):
+    work.backup()
+    world.assets.clear()
+    restore(work)
+    (asset,) = world.assets.values()
+    asset.content += b"tampered"
+    with sqlite3.connect(work.folder / "mirror.db") as connection:
+        new = asset.document["assetURL"].rpartition("/")[2]
+        connection.execute("delete from change where kind = 'file' and key = ?", (f"asset/{new}",))
+        connection.execute("delete from file where key = ?", (f"asset/{new}",))
+    connection.close()
+    result = restore(work, "--snapshot", "2", code=3)
+    assert result["verified"] is False
+    assert result["damaged"][0]["kind"] == "asset"
+
+
+def test_a_remote_that_cannot_be_reached_any_more_is_given_up_and_the_restore_marked(
+    serve, workplace, world
+):
+    stopped = threading.Event()
+
+    def vanish(sandbox: Sandbox) -> None:
+        stopped.set()
+
+    fault = Fault(path="/memori/v2/person/*", method="POST", nth=1, status=429, do=vanish)
+    with serve(world, faults=FaultSet([fault])) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        world.agent("Guide").people.pop("p-anna-1")
+        world.agent("Guide").memories.clear()
+        outcome = workplace.run("restore", "--yes", "--json", "--snapshot", "2")
+        assert outcome.code == 5, outcome
+        assert workplace.sql("select status from restore") == [("incomplete",)]
+        assert restore(workplace, "--snapshot", "2")["verified"] is True
+    assert stopped.is_set()
+
+
+def test_another_agents_file_is_never_changed_and_comes_back_as_ours_if_it_is_lost(
+    work: Workplace, world: World
+):
+    archive = world.add_agent("Archive")
+    name = "33333333-aaaa-4bbb-8ccc-000000000009.png"
+    url = f"https://assets.memori.ai/api/v2/asset/{name}"
+    document = {
+        "assetID": name[:-4],
+        "assetURL": url,
+        "mimeType": "image/png",
+        "originalFileName": "theirs",
+        "memoriID": archive.memori_id,
+        "engineMemoryID": None,
+    }
+    world.assets[name] = Asset(document, b"\x89PNG\r\n\x1a\n theirs")
+    answer = world.agent("Guide").memories["m-tale-1"]["answers"][0]
+    answer["text"] = f'<img src="{url.replace(".png", "@32x32.png")}">'
+    work.backup()
+    document["originalFileName"] = "renamed"
+    assert not any(restore(work, "--memori", "Guide")["steps"].values())
+    del world.assets[name]
+    assert restore(work, "--memori", "Guide")["steps"]["upload"] == 1
+    (again,) = [e for e in world.assets.values() if e.document["originalFileName"] == "theirs"]
+    assert again.document["memoriID"] == world.agent("Guide").memori_id
+    stem = again.document["assetURL"].removesuffix(".png")
+    text = world.agent("Guide").memories["m-tale-1"]["answers"][0]["text"]
+    assert text == f'<img src="{stem}@32x32.png">'
+
+
+def test_a_name_that_is_none_of_a_file_comes_back_too(work: Workplace, world: World):
+    (asset,) = world.assets.values()
+    asset.document["originalFileName"] = "plan/ground\\floor"
+    work.backup()
+    world.assets.clear()
+    restore(work)
+    (again,) = world.assets.values()
+    assert again.document["originalFileName"] == "plan/ground\\floor"
+
+
+def test_a_restore_works_on_either_database(serve, workplace, world, database: str):
+    workplace.database = database
+    with serve(world) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        before = what_is_there(world)
+        guide = world.agent("Guide")
+        guide.people.pop("p-anna-1")
+        guide.memories.clear()
+        world.assets.clear()
+        assert restore(workplace)["verified"] is True
+        assert restore(workplace, "--snapshot", "2")["done"] == 0
     assert what_is_there(world) == before

@@ -87,6 +87,11 @@ def test_no_credential_is_told_or_kept_whatever_goes_wrong(
             Fault(path="/api/v2/badges/*", nth=1, status=302, headers={"Location": "http://x/"}),
         ]
     )
+
+    def ruin(_) -> None:
+        private.memories.clear()
+        private.settings["description"] = "changed"
+
     more = '[[memori]]\nname = "Guide"\n[[memori]]\nname = "Private"\n[[memori]]\nname = "Locked"\n'
     with listening(world, faults=faults) as sandbox:
         workplace.settle(sandbox, more, retry_s=2)
@@ -96,7 +101,11 @@ def test_no_credential_is_told_or_kept_whatever_goes_wrong(
             ["config", "check", "--online", "-v"],
             ["snapshots", "--json"],
             ["check", "--json"],
+            ["restore", "--memori", "Private", "--dry-run", "-v"],
+            ["restore", "--memori", "Private", "--yes", "-v", "--json"],
         ):
+            if args[0] == "restore":
+                ruin(sandbox)
             workplace.run(*args)
         (workplace.folder / "password").write_text("Wr0ng-password")
         workplace.run("backup", "-v")
@@ -106,6 +115,7 @@ def test_no_credential_is_told_or_kept_whatever_goes_wrong(
     kept = everything_in(database, workplace.folder)
     assert len(handed_out) >= 6
     assert "session.opened" in told
+    assert "step.done" in told
     for secret in (*handed_out, AUTHOR, *PASSWORDS, "Wr0ng-password"):
         assert secret not in told
         assert secret not in kept

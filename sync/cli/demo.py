@@ -156,7 +156,8 @@ def _ruin(sandbox: "Sandbox") -> str:
 def _restore(app: "App") -> "tuple[RestoreResult, Text]":
     from sync.cli.progress import progress
     from sync.cli.restore import plan_summary
-    from sync.restore import Restore, Selection, choose_snapshot
+    from sync.restore import Restore, Selection
+    from sync.wanted import choose_snapshot
 
     with app.reading() as mirror:
         snapshot = choose_snapshot(mirror, _AGENT)

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +10,7 @@ import click
 from sync.cli.door import ID, Door, Reply, table
 from sync.cli.door import command as make_command
 from sync.errors import Interrupted, UsageError
+from sync.redact import STARS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,13 +51,14 @@ def command(
     """
     from sync.cli.progress import progress
     from sync.history import moment
-    from sync.restore import Restore, Selection, choose_snapshot
+    from sync.restore import Restore, Selection
+    from sync.wanted import choose_snapshot
 
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")
     app = door.app()
     with app.reading() as mirror:
-        when = moment(at) if at else None
+        when = None if at is None else moment(at)
         snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
     with app.writing("a restore") as mirror, app.account() as account:
         wishes = app.wishes((), (), "manual")
@@ -75,7 +77,9 @@ def command(
                 )
             shown = plan_text(restore, app.kinds)
             if dry_run:
-                return Reply(data={**_head(restore), **_plan_json(restore.plan)}, text=shown)
+                return Reply(
+                    data={**_head(restore), **_plan_json(restore.plan, app.kinds)}, text=shown
+                )
             if not yes and restore.plan.steps:
                 door.draw(shown)
                 if not click.confirm("Do this?", err=True):
@@ -95,7 +99,8 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
     snapshot = restore.snapshot
     taken = f"{snapshot.started_at.astimezone():%Y-%m-%d %H:%M}"
     plan = restore.plan
-    head = f"{restore.target.name!r} back to snapshot {snapshot.id} of {taken}: "
+    quality = "" if snapshot.status == "complete" else f", which is {snapshot.status}"
+    head = f"{restore.target.name!r} back to snapshot {snapshot.id} of {taken}{quality}: "
     if not plan.steps:
         text: list[RenderableType] = [head + "nothing to do"]
     else:
@@ -126,7 +131,7 @@ def _losses_text(losses: "Iterable[Loss]") -> list[str]:
 
 
 def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
-    if not restore.plan.steps:
+    if not restore.plan.steps and result.verified:
         return []
     lines = [f"{result.done} of {len(restore.plan.steps)} steps done"]
     for each in result.failures:
@@ -136,8 +141,10 @@ def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
         f"  differs: {step.ident[0]} {step.ident[1]}: {', '.join(step.fields) or 'not there'}"
         for step in result.remaining.steps
     ]
-    lines.append("verified: everything is as it was" if result.verified else "NOT verified")
-    return lines
+    lines += [f"  other bytes than backed up: {' '.join(ident)}" for ident in result.damaged]
+    verdict = "verified: all that was chosen and can come back is there"
+    lines.append(verdict if result.verified else "NOT verified")
+    return [*lines, *_losses_text(result.remaining.losses)]
 
 
 def _counts(steps: "Iterable[Step]") -> dict[str, int]:
@@ -168,13 +175,17 @@ def _head(restore: "Restore") -> dict[str, Any]:
     }
 
 
-def _plan_json(plan: "Plan") -> dict[str, Any]:
+def _plan_json(plan: "Plan", kinds: "Mapping[str, Kind]") -> dict[str, Any]:
+    def shown(step: "Step", name: str) -> list[Any]:
+        is_masked = name in kinds[step.ident[0]].masked
+        return [STARS if is_masked and each else each for each in step.fields[name]]
+
     steps = [
         {
             "op": step.op,
             "kind": step.ident[0],
             "key": step.ident[1],
-            "fields": {name: list(both) for name, both in step.fields.items()},
+            "fields": {name: shown(step, name) for name in step.fields},
         }
         for step in plan.steps
     ]
@@ -194,6 +205,7 @@ def _result_json(restore: "Restore", result: "RestoreResult") -> dict[str, Any]:
         "failed": len(failures),
         "failures": failures,
         "not_restorable": _losses_json(result.remaining.losses),
+        "damaged": [{"kind": kind, "key": key} for kind, key in result.damaged],
         "verified": result.verified,
     }
 

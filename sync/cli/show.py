@@ -30,7 +30,7 @@ def command(
 
     app = door.app()
     with app.reading() as mirror:
-        when = moment(at) if at else None
+        when = None if at is None else moment(at)
         shown = show(mirror, app.kinds, kind, key, snapshot_id=snapshot_id, at=when, memori=memori)
     data = {
         "source": source_json(shown.source),

@@ -131,12 +131,17 @@ class Mirror:
 
     def interrupt_running(self) -> int:
         """Mark what an earlier process left `running`; returns how many snapshots."""
-        snapshot = self.tables.snapshot
+        snapshot, restore = self.tables.snapshot, self.tables.restore
         with self._writing() as connection:
             done = connection.execute(
                 sa.update(snapshot)
                 .where(snapshot.c.status == Status.RUNNING)
                 .values(status=Status.INTERRUPTED, error="the process ended before it was finished")
+            )
+            connection.execute(
+                sa.update(restore)
+                .where(restore.c.status == Status.RUNNING)
+                .values(status=Status.INTERRUPTED)
             )
             return done.rowcount
 

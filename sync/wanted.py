@@ -1,0 +1,133 @@
+"""What a restore goes back to: a snapshot, the objects it saw, and the files they need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync.document import Document
+from sync.errors import UsageError
+from sync.files import FileStore
+from sync.kind import Ident, Kind, Scope
+from sync.link import FileRef, file_refs
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Snapshot, Source, Status
+from sync.order import Objects, is_file
+
+BEFORE, AFTER = "before_restore", "after_restore"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was there.
+
+    Attributes:
+        objects: of the Memori, with the files of the account that belong to it.
+        foreign: files of other agents among them, which its documents refer to.
+        files: {key of a file: its document} of those whose bytes are at hand.
+    """
+
+    objects: Objects
+    foreign: frozenset[Ident]
+    files: Mapping[str, Document]
+
+
+def choose_snapshot(
+    mirror: Mirror,
+    memori: str | None,
+    snapshot_id: int | None = None,
+    at: datetime | None = None,
+) -> Snapshot:
+    """The snapshot to go back to: of one Memori, by default its latest complete one.
+
+    Raises:
+        UsageError: which one is not clear, or there is none.
+    """
+    sources = [each for each in mirror.sources() if each.scope is Scope.MEMORI]
+    if memori is not None:
+        sources = [each for each in sources if memori in (each.name, each.remote_id)]
+    found = [each for each in mirror.snapshots() if each.source in sources]
+    if snapshot_id is not None:
+        found = [each for each in found if each.id == snapshot_id]
+        if not found:
+            raise UsageError(f"there is no snapshot {snapshot_id} of a Memori of that name")
+        return found[0]
+    if len(sources) != 1:
+        names = ", ".join(repr(each.name) for each in sources) or "none"
+        raise UsageError(f"say which Memori to restore: {names}", "add --memori")
+    found = [each for each in found if each.status is Status.COMPLETE]
+    # What a restore saw before and after itself is there to be named, not to be meant.
+    found = [each for each in found if at or each.reason not in (BEFORE, AFTER)]
+    if at is not None:
+        found = [each for each in found if each.started_at <= at]
+    if not found:
+        raise UsageError(f"there is no complete snapshot of {sources[0].name!r} to go back to")
+    return found[-1]
+
+
+def read_wanted(
+    mirror: Mirror, store: FileStore, kinds: Mapping[str, Kind], owner: Source, snapshot: Snapshot
+) -> Wanted:
+    """Read the state of a Memori at a snapshot, and of its account in the same run.
+
+    Args:
+        mirror: where it is kept.
+        store: where the bytes are.
+        kinds: those that take part.
+        owner: the account.
+        snapshot: of the Memori.
+    """
+    target = snapshot.source
+    account_snapshot = mirror.sibling(snapshot.id, owner)
+    objects = {
+        (kind.name, key): document
+        for kind in kinds.values()
+        if kind.scope is Scope.MEMORI
+        for key, document in mirror.state(target, kind, snapshot.id)
+    }
+    others: dict[Ident, Document] = {}
+    for kind in (each for each in kinds.values() if each.scope is Scope.ACCOUNT):
+        for key, document in mirror.state(owner, kind, account_snapshot):
+            is_ours = document.get("memoriID") == target.remote_id
+            (objects if is_ours else others)[kind.name, key] = document
+    foreign = _foreign_files(objects, others, kinds, target)
+    whole = {**objects, **foreign}
+    return Wanted(whole, frozenset(foreign), _files_at_hand(mirror, store, kinds, whole))
+
+
+def _foreign_files(
+    objects: Objects, others: Objects, kinds: Mapping[str, Kind], target: Source
+) -> dict[Ident, Document]:
+    """Files of other agents that this one's documents refer to.
+
+    If they are lost they come back as this agent's own: only its session is open.
+    """
+    needed = {
+        ref.key
+        for (name, _), document in objects.items()
+        for ref in file_refs(document, kinds[name].files, ())
+    }
+    ours = {"memoriID": target.remote_id, "engineMemoryID": None}
+    return {
+        ident: {**document, **ours}
+        for ident, document in others.items()
+        if is_file(kinds[ident[0]])
+        and needed & {ref.key for ref in files_of(kinds[ident[0]], document)}
+    }
+
+
+def _files_at_hand(
+    mirror: Mirror, store: FileStore, kinds: Mapping[str, Kind], objects: Objects
+) -> dict[str, Document]:
+    keys = (
+        ref.key
+        for (name, _), document in objects.items()
+        if is_file(kinds[name])
+        for ref in files_of(kinds[name], document)
+    )
+    stored = mirror.stored_files(keys)
+    return {key: each for key, each in stored.items() if store.path(each["sha256"]).is_file()}
+
+
+def files_of(kind: Kind, document: Document) -> set[FileRef]:
+    """The files that an object is, or names in its own fields."""
+    return file_refs({name: document.get(name) for name in kind.files}, kind.files, ())
