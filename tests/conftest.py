@@ -25,7 +25,6 @@ POSTGRES = os.environ.get(
 
 
 def postgres_or_skip() -> sa.Engine:
-    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
     engine = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
     try:
         engine.connect().close()

@@ -309,3 +309,15 @@ def test_what_a_database_throws_is_a_storage_error_without_parameters(tmp_path):
     with pytest.raises(StorageError, match="not a database"), engine.connect():
         pass
     engine.dispose()
+
+
+def test_a_missing_postgresql_driver_is_told_with_what_to_install(monkeypatch):
+    def missing(_):
+        raise ModuleNotFoundError("No module named 'psycopg'")
+
+    monkeypatch.setattr(
+        "sqlalchemy.dialects.postgresql.psycopg.PGDialect_psycopg.import_dbapi", missing
+    )
+    with pytest.raises(UsageError, match="driver is not installed") as raised:
+        open_database("postgresql+psycopg://u@h/d")
+    assert "pip install" in raised.value.hint
