@@ -146,6 +146,18 @@ def follow(ident: Ident, successors: Mapping[Ident, str], live: Container[Ident]
     return key
 
 
+def last_known(ident: Ident, successors: Mapping[Ident, str], live: Container[Ident]) -> Ident:
+    """The last key that a lost object had: what it comes back as is the successor of that one."""
+    name, key = ident
+    seen = {key}
+    while (after := successors.get((name, key))) is not None and after not in seen:
+        if (name, after) in live:
+            break
+        seen.add(after)
+        key = after
+    return name, key
+
+
 def _with_all_they_need(
     chosen: Collection[Ident],
     wanted: Objects,

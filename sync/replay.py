@@ -14,7 +14,7 @@ from sync.kind import Ident, Kind, Scope
 from sync.link import file_refs, move_assets
 from sync.mirror.journal import Journal
 from sync.order import REPLACE, UPDATE, UPLOAD, Objects, Step
-from sync.plan import Plan, moved_urls
+from sync.plan import Plan, last_known, moved_urls
 
 
 class Replay:
@@ -50,11 +50,15 @@ class Replay:
         self._keys: dict[Ident, str] = {}
         self._urls: dict[str, str] = {}
         self._live: Objects = {}
+        self._successors: Mapping[Ident, str] = {}
         self._failed: set[Ident] = set()
         self._log = structlog.get_logger("restore")
 
-    def begin(self, plan: Plan, wanted: Objects, live: Objects) -> None:
-        """Learn what is where before the first step."""
+    def begin(
+        self, plan: Plan, wanted: Objects, live: Objects, successors: Mapping[Ident, str]
+    ) -> None:
+        """Learn what is where, and what became of what, before the first step."""
+        self._successors = successors
         self._keys = dict(plan.matches)
         self._urls = moved_urls(wanted, live, plan.matches, self._kinds)
         self._live = live
@@ -184,7 +188,8 @@ class Replay:
     def _done(self, number: int, kind: Kind, step: Step, key: str) -> None:
         self._keys[step.ident] = key
         # A remote renumbers the keys that it lets us choose: they are no successors.
-        old = (kind.name, key) if kind.key_given else step.ident
+        is_made = step.op != UPDATE and not kind.key_given
+        old = last_known(step.ident, self._successors, self._live) if is_made else (kind.name, key)
         self._journal.done(number, old, key)
 
     def _reach(self, kind: Kind) -> Access:

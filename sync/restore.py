@@ -24,7 +24,7 @@ from sync.mirror.journal import Begun, Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Status
 from sync.order import UPDATE, Objects, Step, is_file
-from sync.plan import Plan, plan
+from sync.plan import Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
 from sync.snapshot import PARTIAL, Watch
@@ -122,7 +122,14 @@ class Restore:
         if not self.plan.steps:
             return self._result(None)
         restore_id = self._journal.start(self.snapshot.id, self._before_id)
-        self._journal.recognise({i: key for i, key in self.plan.matches.items() if i[1] != key})
+        live, successors = self._live(), self._journal.successors()
+        self._journal.recognise(
+            {
+                last_known(ident, successors, live): key
+                for ident, key in self.plan.matches.items()
+                if follow(ident, successors, live) != key
+            }
+        )
         replay = Replay(
             self._account.access,
             self._access,
@@ -133,7 +140,7 @@ class Restore:
             self._wanted.files,
             self._password(),
         )
-        replay.begin(self.plan, self._wanted.objects, self._live())
+        replay.begin(self.plan, self._wanted.objects, live, successors)
         failures: list[Failure] = []
         try:
             for number, step in enumerate(self.plan.steps, start=1):
@@ -274,14 +281,15 @@ class Restore:
             kind = self._kinds[place[0]]
             candidates = self._new_since(kind, place[1])
             found = settle(steps, kind, candidates, self._hashes(kind, steps, candidates))
+            live, successors = self._live(), self._journal.successors()
             for step in steps:
                 key = found[step.id]
                 self._log.info("step.settled", kind=kind.name, key=step.old_key, found=key)
                 if key is None:
                     self._journal.failed(step.id, "not carried out")
                 else:
-                    old = key if kind.key_given else step.old_key
-                    self._journal.done(step.id, (kind.name, old), key)
+                    lost = (kind.name, key if kind.key_given else step.old_key)
+                    self._journal.done(step.id, last_known(lost, successors, live), key)
 
     def _new_since(self, kind: Kind, snapshot_id: int) -> dict[str, Document]:
         """Objects that were not there at a snapshot, and that no other step made."""

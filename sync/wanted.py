@@ -42,23 +42,32 @@ def choose_snapshot(
     Raises:
         UsageError: which one is not clear, or there is none.
     """
-    sources = [each for each in mirror.sources() if each.scope is Scope.MEMORI]
-    if memori is not None:
-        sources = [each for each in sources if memori in (each.name, each.remote_id)]
+    known = [each for each in mirror.sources() if each.scope is Scope.MEMORI]
+    names = ", ".join(repr(each.name) for each in known) or "none yet"
+    sources = [each for each in known if memori in (None, each.name, each.remote_id)]
+    if snapshot_id is not None and at is not None:
+        raise UsageError("give either --snapshot or --at")
+    if not sources:
+        raise UsageError(
+            f"the mirror holds no Memori {memori or ''}".rstrip(), f"it holds: {names}"
+        )
     found = [each for each in mirror.snapshots() if each.source in sources]
     if snapshot_id is not None:
         found = [each for each in found if each.id == snapshot_id]
         if not found:
-            raise UsageError(f"there is no snapshot {snapshot_id} of a Memori of that name")
+            of = ", ".join(each.name for each in sources)
+            raise UsageError(f"{of} has no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
         return found[0]
     if len(sources) != 1:
-        names = ", ".join(repr(each.name) for each in sources) or "none"
         raise UsageError(f"say which Memori to restore: {names}", "add --memori")
-    found = [each for each in found if each.status is Status.COMPLETE]
     # What a restore saw before and after itself is there to be named, not to be meant.
-    found = [each for each in found if at or each.reason not in (BEFORE, AFTER)]
-    if at is not None:
-        found = [each for each in found if each.started_at <= at]
+    found = [
+        each
+        for each in found
+        if each.status is Status.COMPLETE
+        and each.reason not in (BEFORE, AFTER)
+        and (at is None or each.started_at <= at)
+    ]
     if not found:
         raise UsageError(f"there is no complete snapshot of {sources[0].name!r} to go back to")
     return found[-1]

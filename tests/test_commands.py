@@ -503,3 +503,13 @@ def test_there_is_no_escape_in_a_pipe_whatever_the_environment_says(work: Workpl
         check=True,
     )
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_quiet_backup_is_silent_but_for_trouble(work: Workplace, world: World):
+    outcome = work.run("backup", "-q")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    medium = world.agent("Guide").memories["m-hours-1"]["media"][0]
+    medium["url"] = "https://assets.memori.ai/api/v2/asset/deadbeef-0000-4000-8000-000000000000.png"
+    outcome = work.run("backup", "-q")
+    assert outcome.code == 3
+    assert "Guide: 1 files are not there on the remote" in outcome.out

@@ -312,7 +312,7 @@ def test_what_a_database_throws_is_a_storage_error_without_parameters(tmp_path):
 
 
 def test_a_missing_postgresql_driver_is_told_with_what_to_install(monkeypatch):
-    def missing(_):
+    def missing(*_):
         raise ModuleNotFoundError("No module named 'psycopg'")
 
     monkeypatch.setattr(

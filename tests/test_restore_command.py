@@ -123,9 +123,10 @@ def test_a_session_of_its_own_is_all_that_a_restore_opens(work: Workplace, sandb
 @pytest.mark.parametrize(
     ("args", "part"),
     [
-        (["--memori", "Ghost"], "say which"),
-        (["--snapshot", "99"], "no snapshot 99"),
-        (["--snapshot", "1"], "no snapshot 1 of a Memori"),
+        (["--memori", "Ghost"], "holds no Memori Ghost"),
+        (["--snapshot", "99"], "Guide has no snapshot 99"),
+        (["--snapshot", "1"], "Guide has no snapshot 1"),
+        (["--snapshot", "2", "--at", "2030-01-01"], "either"),
         (["--at", "1999-01-01"], "no complete snapshot"),
         (["--kind", "badge"], "cannot restore badge"),
         (["--key", "x"], "exactly one --kind"),
@@ -648,4 +649,29 @@ def test_a_restore_works_on_either_database(serve, workplace, world, database: s
         world.assets.clear()
         assert restore(workplace)["verified"] is True
         assert restore(workplace, "--snapshot", "2")["done"] == 0
+    assert what_is_there(world) == before
+
+
+def test_an_object_lost_again_and_again_is_one_object_from_whatever_snapshot_it_comes(
+    work: Workplace, world: World
+):
+    guide = world.agent("Guide")
+    snapshots = [str(work.backup()["snapshots"][1]["id"])]
+    before = what_is_there(world)
+
+    def lose() -> None:
+        guide.people = {key: each for key, each in guide.people.items() if each["name"] != "Anna"}
+        guide.memories.clear()
+        world.assets.clear()
+
+    lose()
+    restore(work)
+    snapshots.append(str(work.backup()["snapshots"][1]["id"]))
+    for number in (0, 1, 1, 0):
+        lose()
+        restore(work, "--snapshot", snapshots[number])
+        assert what_is_there(world) == before
+        for each in snapshots:
+            assert restore(work, "--snapshot", each)["done"] == 0
+        snapshots.append(str(work.backup()["snapshots"][1]["id"]))
     assert what_is_there(world) == before

@@ -26,9 +26,11 @@ def command(door: Door, memoris: tuple[str, ...], kinds: tuple[str, ...]) -> Rep
     with app.writing("a backup") as mirror, app.account() as account, progress() as watch:
         wishes = app.wishes(memoris, kinds, "manual")
         result = backup(account, mirror, app.store, app.kinds, wishes, watch)
+    table = [run_table(result.snapshots), *errors_of(result.snapshots)]
+    is_silent = door.level == "warning" and result.exit_code == 0
     shown = [snapshot_json(each, kinds=True) for each in result.snapshots]
     return Reply(
         data={"run_id": result.run_id, "snapshots": shown},
-        text=[run_table(result.snapshots), *errors_of(result.snapshots)],
+        text=[] if is_silent else table,
         exit_code=result.exit_code,
     )

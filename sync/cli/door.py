@@ -125,7 +125,7 @@ _SHARED = (
     click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document."),
     click.Option(["--config", "config_path"], metavar="PATH", help="The configuration to use."),
     click.Option(["-v", "--verbose", "level"], flag_value="debug", help="Log more."),
-    click.Option(["-q", "--quiet", "level"], flag_value="warning", help="Log less."),
+    click.Option(["-q", "--quiet", "level"], flag_value="warning", help="Tell only trouble."),
 )
 
 

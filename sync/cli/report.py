@@ -55,12 +55,18 @@ def run_table(snapshots: Iterable[Snapshot]) -> Any:
     return table("source", "kind", "status", *numbers, rows=rows, right=numbers)
 
 
+_REASONS = {"missing": "are not there on the remote", "failed": "could not be fetched"}
+
+
 def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
     """Why snapshots are not complete, a line for each reason."""
     lines = []
     for snapshot in snapshots:
         reasons = {each.error: kind for kind, each in snapshot.kinds.items() if each.error}
         lines += [f"{snapshot.source.name}, {kind}: {why}" for why, kind in reasons.items()]
+        for trouble, number in _troubles(snapshot):
+            if number:
+                lines.append(f"{snapshot.source.name}: {number} files {_REASONS[trouble]}")
         if snapshot.error:
             lines.append(f"{snapshot.source.name}: {snapshot.error}")
     return lines

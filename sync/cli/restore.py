@@ -144,6 +144,9 @@ def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
     lines += [f"  other bytes than backed up: {' '.join(ident)}" for ident in result.damaged]
     verdict = "verified: all that was chosen and can come back is there"
     lines.append(verdict if result.verified else "NOT verified")
+    scopes = (ident for ident in result.remaining.extras if ident[0] not in ("asset", "memori"))
+    if newer := len(list(scopes)):
+        lines.append(f"{newer} objects are there that were not then; they stay")
     return [*lines, *_losses_text(result.remaining.losses)]
 
 

@@ -33,6 +33,5 @@ LOCALIZATION_KEY = Kind(
     delete=Route("DELETE", "/memori/v2/LocalizationKey/{session}/{key}", repeatable=False),
     writable={"value": TEXT},
     volatile=AUDIT,
-    title=("value",),
     limits=_limits,
 )
