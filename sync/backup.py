@@ -91,11 +91,10 @@ def backup(
         reason=wishes.reason,
         watch=watch,
     )
-    exit_codes: list[int] = []
     others = {agent.memori_id for agent in owned} - {agent.memori_id for agent in agents}
+    of_account, exit_codes = OpenSnapshot(run, source), []
     try:
-        with OpenSnapshot(run, source) as of_account:
-            exit_codes = of_account.exit_codes
+        with of_account:
             of_account.list_kinds(account.access)
             for agent in agents:
                 password = password_of(agent, wishes.passwords)
@@ -109,8 +108,9 @@ def backup(
             except RemoteError as error:
                 of_account.fail(error)
     except SyncError as error:
-        error.also = tuple(exit_codes)
+        error.also = (*of_account.exit_codes, *exit_codes)
         raise
+    exit_codes += of_account.exit_codes
     mirror.mark_gone()
     return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(exit_codes))
 

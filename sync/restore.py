@@ -150,6 +150,7 @@ class Restore:
             self._list_again(AFTER, watch)
         except SyncError as error:
             error.also = (*error.also, PARTIAL)
+            error.hint = "; ".join(filter(None, (error.hint, "run it again: it goes on from here")))
             is_stop = isinstance(error, Interrupted)
             self._journal.finish(restore_id, Status.INTERRUPTED if is_stop else Status.INCOMPLETE)
             raise
