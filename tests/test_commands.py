@@ -513,3 +513,60 @@ def test_a_quiet_backup_is_silent_but_for_trouble(work: Workplace, world: World)
     outcome = work.run("backup", "-q")
     assert outcome.code == 3
     assert "Guide: 1 files are not there on the remote" in outcome.out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "memori = 5",
+        '[account]\nbackend_url = "https://[bad"',
+        '[storage]\ndatabase = "nonsense"',
+        '[storage]\ndatabase = "mysql://x/y"',
+        '[storage]\ndatabase = "postgresql+psycopg://u@h:port/d"',
+        '[storage]\ndatabase = "postgresql+psycopg://u:p@ssw0rd@h/d"',
+        '[storage]\nfiles = "~nosuchuser/x"',
+        '[storage]\nfiles = "a\\u0000b"',
+        '[account]\npassword_file = "a\\u0000b"',
+        '[account]\npassword = "x"',
+        '[account]\ntenant = ""',
+    ],
+)
+def test_odd_settings_end_with_2_and_say_so(work: Workplace, line: str):
+    work.config.write_text(line)
+    outcome = work.run("config", "check")
+    assert outcome.code == 2, outcome
+    assert "ssw0rd" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AISURU_SYNC_STORAGE", "x"),
+        ("AISURU_SYNC_MEMORI__7__NAME", "x"),
+        ("AISURU_SYNC_MEMORI__X__NAME", "x"),
+        ("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem"),
+    ],
+)
+def test_odd_variables_end_with_2_and_say_so(work: Workplace, monkeypatch, name: str, value: str):
+    work.config.write_text(work.config.read_text() + '[[memori]]\nname = "Guide"\n')
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AISURU_SYNC_STORAGE__FILES", "files")
+    assert work.run("backup").code == 2
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["show", "person", "p-anna-1", "--snapshot", "9" * 30],
+        ["show", "person", "p-anna-1", "--at", "9999-12-31T23:59:59-12:00"],
+        ["show", "person", "\udcff"],
+        ["restore", "--yes", "--at", ""],
+        ["sandbox", "--port", "-1"],
+        ["sandbox", "--port", "70000"],
+        [],
+    ],
+)
+def test_odd_arguments_end_with_2_and_say_so(work: Workplace, args: list[str]):
+    work.backup()
+    outcome = work.run(*args) if args else None
+    assert (outcome.code if outcome else run([])) == 2
