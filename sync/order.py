@@ -12,7 +12,7 @@ from typing import Any
 
 from sync.document import Document
 from sync.kind import Ident, Kind
-from sync.link import file_refs
+from sync.link import FileRef, file_refs
 
 CREATE, UPDATE, UPLOAD, REPLACE = "create", "update", "upload", "replace"
 Objects = Mapping[Ident, Document]
@@ -67,13 +67,18 @@ def _with_needs(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[
     return done
 
 
+def files_of(kind: Kind, document: Document) -> set[FileRef]:
+    """The files that an object is, or names in its own fields; not those inside its texts."""
+    return file_refs({name: document.get(name) for name in kind.files}, kind.files, ())
+
+
 def by_file(objects: Objects, kinds: Mapping[str, Kind]) -> dict[str, Ident]:
     """{key of a file: the object that is this file}."""
     return {
         ref.key: ident
         for ident, document in objects.items()
         if is_file(kinds[ident[0]])
-        for ref in file_refs(document, kinds[ident[0]].files, ())
+        for ref in files_of(kinds[ident[0]], document)
     }
 
 

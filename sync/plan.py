@@ -21,6 +21,7 @@ from sync.order import (
     Objects,
     Step,
     by_file,
+    files_of,
     in_order,
     is_file,
     refs_of,
@@ -298,7 +299,7 @@ def _lost(
     for ident, document in wanted.items():
         kind = kinds[ident[0]]
         reason = kind.not_restorable or kind.limits(document).no_create
-        if is_file(kind) and not any(r.key in stored for r in file_refs(document, kind.files, ())):
+        if is_file(kind) and not any(ref.key in stored for ref in files_of(kind, document)):
             reason = reason or "its file was never stored"
         if reason and ident not in matches:
             lost[ident] = reason

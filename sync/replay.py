@@ -11,9 +11,9 @@ from sync.document import Document
 from sync.errors import AccessDenied, BadAnswer, Refused, RemoteError, Unavailable
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
-from sync.link import file_refs, move_assets
+from sync.link import move_assets
 from sync.mirror.journal import Journal
-from sync.order import REPLACE, UPDATE, UPLOAD, Objects, Step
+from sync.order import REPLACE, UPDATE, UPLOAD, Objects, Step, files_of
 from sync.plan import Plan, last_known, moved_urls
 
 
@@ -109,18 +109,24 @@ class Replay:
             kind.body(sent, create=True),
             parent_new_key=parent,
         )
-        before = self._live.get((kind.name, step.live_key), {})
         try:
             if step.op == REPLACE:
-                self._access.delete(kind, before)
-            key = self._access.create(kind, sent)
+                self._access.delete(kind, self._live[kind.name, step.live_key])
+            key = self._create_or_put_back(kind, step, sent)
         except RemoteError as error:
-            if isinstance(error, Refused) and before:
-                # What was there is better than nothing.
-                self._access.create(kind, before)
             self._note_failure(number, error)
             raise
         self._done(number, kind, step, key)
+
+    def _create_or_put_back(self, kind: Kind, step: Step, sent: Document) -> str:
+        """Create an object; if it was to replace one and is refused, that one is made again."""
+        try:
+            return self._access.create(kind, sent)
+        except Refused:
+            if step.op == REPLACE:
+                again = self._access.create(kind, self._live[kind.name, step.live_key])
+                self._journal.recognise({(kind.name, step.live_key): again})
+            raise
 
     def _update(self, kind: Kind, step: Step, document: Document) -> None:
         key = step.live_key or self._keys[step.ident]
@@ -150,7 +156,7 @@ class Replay:
         return changes
 
     def _upload(self, kind: Kind, step: Step, document: Document) -> None:
-        (ref,) = file_refs(step.document, kind.files, ())
+        (ref,) = files_of(kind, step.document)
         stored = self._files[ref.key]
         extension = PurePosixPath(ref.asset_file).suffix
         name = f"{document.get('originalFileName') or 'file'}{extension}"
@@ -188,8 +194,12 @@ class Replay:
     def _done(self, number: int, kind: Kind, step: Step, key: str) -> None:
         self._keys[step.ident] = key
         # A remote renumbers the keys that it lets us choose: they are no successors.
-        is_made = step.op != UPDATE and not kind.key_given
-        old = last_known(step.ident, self._successors, self._live) if is_made else (kind.name, key)
+        if step.op == UPDATE or kind.key_given:
+            old = (kind.name, key)
+        elif step.op == REPLACE:
+            old = (kind.name, step.live_key)
+        else:
+            old = last_known(step.ident, self._successors, self._live)
         self._journal.done(number, old, key)
 
     def _reach(self, kind: Kind) -> Access:

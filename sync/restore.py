@@ -23,12 +23,12 @@ from sync.link import FileRef
 from sync.mirror.journal import Begun, Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Status
-from sync.order import UPDATE, Objects, Step, is_file
+from sync.order import UPDATE, Objects, Step, files_of, is_file
 from sync.plan import Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
 from sync.snapshot import PARTIAL, Watch
-from sync.wanted import AFTER, BEFORE, files_of, read_wanted
+from sync.wanted import AFTER, BEFORE, read_wanted
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,8 @@ class Restore:
         """Files that are there, but not with the bytes that were backed up."""
         live, pairs = self._live(), {}
         for (name, key), live_key in plan.matches.items():
-            if is_file(self._kinds[name]):
+            is_chosen = self._chosen is None or (name, key) in self._chosen
+            if is_chosen and is_file(self._kinds[name]):
                 before = files_of(self._kinds[name], self._wanted.objects[name, key])
                 now = files_of(self._kinds[name], live[name, live_key])
                 for one, other in zip(before, now, strict=False):

@@ -8,10 +8,10 @@ from sync.document import Document
 from sync.errors import UsageError
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
-from sync.link import FileRef, file_refs
+from sync.link import file_refs
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source, Status
-from sync.order import Objects, is_file
+from sync.order import Objects, files_of, is_file
 
 BEFORE, AFTER = "before_restore", "after_restore"
 
@@ -135,8 +135,3 @@ def _files_at_hand(
     )
     stored = mirror.stored_files(keys)
     return {key: each for key, each in stored.items() if store.path(each["sha256"]).is_file()}
-
-
-def files_of(kind: Kind, document: Document) -> set[FileRef]:
-    """The files that an object is, or names in its own fields."""
-    return file_refs({name: document.get(name) for name in kind.files}, kind.files, ())

@@ -675,3 +675,48 @@ def test_an_object_lost_again_and_again_is_one_object_from_whatever_snapshot_it_
             assert restore(work, "--snapshot", each)["done"] == 0
         snapshots.append(str(work.backup()["snapshots"][1]["id"]))
     assert what_is_there(world) == before
+
+
+REFUSED = '{"requestID": 1, "resultCode": 422, "resultMessage": "no"}'
+
+
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+def test_a_replacement_that_is_refused_leaves_what_was_there_and_no_second_one(
+    serve, workplace, world, method: str
+):
+    fault = Fault(path="/memori/v2/medium/*", method=method, nth=1, status=422, body=REFUSED)
+    with serve(world, faults=FaultSet([fault])) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        before = what_is_there(world)
+        media = world.agent("Guide").memories["m-hours-1"]["media"]
+        media[0].update(url=None, content="a note", mimeType="text/plain")
+        restore(workplace, "--snapshot", "2", code=3)
+        assert [each["content"] for each in media] == ["a note"]
+        restore(workplace, "--snapshot", "2")
+        assert what_is_there(world) == before
+
+
+def test_a_replaced_object_is_one_object_from_whatever_snapshot_it_comes(
+    work: Workplace, world: World
+):
+    work.backup()
+    before = what_is_there(world)
+    guide = world.agent("Guide")
+    guide.memories.clear()
+    restore(work, "--snapshot", "2")
+    newer = str(work.backup()["snapshots"][1]["id"])
+    (memory,) = [each for each in guide.memories.values() if each["media"]]
+    memory["media"][0].update(url=None, content="a note", mimeType="text/plain")
+    restore(work, "--snapshot", "2")
+    for snapshot in (newer, "2"):
+        assert restore(work, "--snapshot", snapshot)["done"] == 0
+    assert what_is_there(world) == before
+
+
+def test_a_file_named_like_the_url_of_another_comes_back(work: Workplace, world: World):
+    (asset,) = world.assets.values()
+    asset.document["originalFileName"] = "https://assets.memori.ai/api/v2/asset/other.png"
+    work.backup(code=3)  # that other file is not there
+    world.assets.clear()
+    assert restore(work)["verified"] is True
