@@ -237,7 +237,7 @@ def _judge(config: Config) -> Iterator[str]:
     if not account.tenant:
         yield "tenant in [account] is empty"
     urls = {"backend_url": account.backend_url, "engine_url": account.engine_url}
-    urls |= {f"asset_urls ({url})": url for url in account.asset_urls}
+    urls |= {f"asset_urls, number {n}": url for n, url in enumerate(account.asset_urls, start=1)}
     for name, url in urls.items():
         try:
             origin_of(url)

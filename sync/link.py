@@ -102,18 +102,22 @@ def origin_of(url: str) -> str:
     """Scheme, host and port of a URL, as users paste either form.
 
     Raises:
-        UsageError: no http(s) URL, or plain http to another machine.
+        UsageError: no http(s) URL, plain http to another machine, or a login inside.
     """
     try:
         parts = urlsplit(url)
         host, scheme, _ = parts.hostname, parts.scheme, parts.port
     except ValueError:
         host, scheme = None, ""
+    # What stands before an @ may be a password.
+    shown = url.rpartition("@")[2]
     if scheme not in ("http", "https") or not host:
-        raise UsageError(f"{url!r} is not the URL of a service", "write https://HOST")
+        raise UsageError(f"{shown!r} is not the URL of a service", "write https://HOST")
     if scheme == "http" and not is_loopback(url):
-        raise UsageError(f"{url!r} would send secrets unprotected", "write https://HOST")
-    return f"{scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+        raise UsageError(f"{shown!r} would send secrets unprotected", "write https://HOST")
+    if "@" in parts.netloc:
+        raise UsageError(f"the URL of {shown!r} holds a user or password", "leave it out")
+    return f"{scheme}://{parts.netloc.lower()}"
 
 
 def is_loopback(url: str) -> bool:

@@ -95,7 +95,7 @@ def test_a_name_is_one_file_however_it_is_encoded_and_only_known_sizes_are_cut_o
 def test_users_paste_any_url_of_a_service():
     assert origin_of("https://engine.memori.ai/memori/v2") == "https://engine.memori.ai"
     assert origin_of("http://127.0.0.1:8600/") == "http://127.0.0.1:8600"
-    assert origin_of("https://user:secret@Host.example") == "https://host.example"
+    assert origin_of("https://Host.example") == "https://host.example"
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,13 @@ def test_users_paste_any_url_of_a_service():
 def test_a_url_that_is_none_or_would_send_secrets_unprotected_is_refused(url: str):
     with pytest.raises(UsageError):
         origin_of(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:s3cret@host.example", "ftp://me:s3cret@host", "https://me:s3cret@host.example"],
+)
+def test_a_password_in_a_refused_url_is_not_repeated(url: str):
+    with pytest.raises(UsageError) as raised:
+        origin_of(url)
+    assert "s3cret" not in str(raised.value)
