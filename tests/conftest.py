@@ -17,6 +17,7 @@ from workplace import Workplace, fill
 from sync.sandbox import Sandbox, World
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
+hypothesis.settings.register_profile("by_hand", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile("ci")
 
 POSTGRES = os.environ.get(
@@ -34,7 +35,9 @@ def postgres_or_skip() -> sa.Engine:
     return engine
 
 
-def pytest_report_header() -> str:
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("--hypothesis-profile"):
+        return ""
     return "hypothesis: derandomized, so every run tries the same examples"
 
 
