@@ -1,0 +1,110 @@
+"""Run commands in processes that kill themselves at their nth commit: a driver for test_crash.py.
+
+Only commits count that write to a table of the mirror: the others, of temporary tables, make no
+difference to what is found after a death.
+
+Reads jobs from stdin, one JSON object a line, and writes one line for each:
+    {"commit": 3, "after": false, "signal": 9, "commands": [["backup", "--config", "…"], …]}
+    {"ended": -9, "commits": 3, "done": [[exit code, stdout, stderr] of each command that ended]}
+Each job has a process of its own, forked from this one, which has imported everything already.
+`commit` 0 lets it live. With `after` the signal comes once the commit is done, else before.
+"""
+
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.default import DefaultDialect
+
+import sync.backup
+import sync.check
+import sync.mirror.schema  # noqa: F401  # all that a command imports late
+from sync.cli import run
+from sync.kinds import KINDS
+
+TABLES = "|".join(
+    [*KINDS, "alembic_version", "source", "snapshot", "snapshot_kind", "change", "file"]
+)
+WRITES = re.compile(
+    rf'\s*(?:create\s+(?:unique\s+)?(?:table|index)|(?:insert\s+into|update|delete\s+from)\s+"?(?:{TABLES})\b)',
+    re.IGNORECASE,
+)
+
+
+class Death:
+    """Counts the commits of this process, of whatever database, and ends it at one of them."""
+
+    def __init__(self, commit: int, number: int, *, after: bool, told: int) -> None:
+        self._commit = commit
+        self._number = number
+        self._after = after
+        self._told = told
+        self._count = 0
+        self._writes = False
+        self._real = DefaultDialect.do_commit
+
+    def install(self) -> None:
+        death = self
+
+        @event.listens_for(Engine, "before_cursor_execute")
+        def look(_: Any, __: Any, statement: str, *___: Any) -> None:
+            death._writes = death._writes or bool(WRITES.match(statement))
+
+        def do_commit(dialect: DefaultDialect, connection: Any) -> None:
+            if not death._writes:
+                death._real(dialect, connection)
+                return
+            death.count()
+            is_due = death._count == death._commit
+            if is_due and not death._after:
+                os.kill(os.getpid(), death._number)
+            death._real(dialect, connection)
+            if is_due and death._after:
+                os.kill(os.getpid(), death._number)
+
+        DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
+
+    def count(self) -> None:
+        self._writes = False
+        self._count += 1
+        os.pwrite(self._told, json.dumps(self._count).encode(), 0)
+
+
+def carry_out(job: dict[str, Any]) -> dict[str, Any]:
+    """Fork, run the commands of a job there, and wait."""
+    with tempfile.TemporaryFile() as commits, tempfile.TemporaryFile("w+") as results:
+        child = os.fork()
+        if not child:
+            told = commits.fileno()
+            Death(job["commit"], job["signal"], after=job["after"], told=told).install()
+            for args in job["commands"]:
+                out, err = io.StringIO(), io.StringIO()
+                with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                    code = run(args)
+                results.write(json.dumps([code, out.getvalue(), err.getvalue()]) + "\n")
+                results.flush()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        results.seek(0)
+        done = [json.loads(line) for line in results]
+        return {
+            "ended": os.waitstatus_to_exitcode(status),
+            "commits": int(os.pread(commits.fileno(), 20, 0) or b"0"),
+            "done": done,
+        }
+
+
+def main() -> None:
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(carry_out(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""Killed at any instruction, a backup leaves a mirror that holds, and the next run goes on.
+
+A commit is what makes a difference to a database, so a process is killed just before each of its
+commits that write, one after the other, and just after the last: just after one of them, the
+database is as it is just before the next. Then it is killed and asked to stop at times of chance.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from workplace import Workplace
+
+from sync.kinds import KINDS
+from sync.sandbox import Asset, Sandbox, World
+
+TESTS = Path(__file__).parent
+SIDE_BY_SIDE = 2
+SEED = 20261124
+"""Of the times of chance: another one tries others."""
+PICTURE = b"\x89PNG\r\n\x1a\n a picture"
+
+
+def change(world: World) -> None:
+    """What a second backup finds: something new, something changed, something gone, a new file."""
+    agent = world.agent("Guide")
+    agent.memories["m-tale-1"]["title"] = "The cracked bell"
+    agent.memories["m-new"] = {
+        **agent.memories["m-tale-1"],
+        "memoryID": "m-new",
+        "media": [{**agent.memories["m-hours-1"]["media"][0], "mediumID": "x-new"}],
+    }
+    agent.memories["m-new"]["media"][0]["url"] = add_picture(world, "new")
+    del agent.memories["m-hours-1"]
+    agent.people["p-new"] = {**agent.people["p-anna-1"], "personID": "p-new", "tag": "🐝"}
+    del agent.people["p-anna-1"]
+    agent.memories["m-tale-1"]["receiverID"] = agent.memories["m-new"]["receiverID"] = "p-new"
+    agent.localization_keys["GOODBYE"]["value"] = "Arrivederci"
+
+
+def add_picture(world: World, name: str) -> str:
+    file_name = f"{len(world.assets):08}-aaaa-4bbb-8ccc-0000000000ff.png"
+    url = f"https://assets.memori.ai/api/v2/asset/{file_name}"
+    document = {"assetID": file_name[:-4], "assetURL": url, "mimeType": "image/png"}
+    world.assets[file_name] = Asset(document, PICTURE + name.encode())
+    return url
+
+
+class Driver:
+    """One `die_at_commit.py`, which takes one job at a time."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(TESTS / "die_at_commit.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(
+        self,
+        *commands: list[str],
+        commit: int = 0,
+        after: bool = False,
+        number: int = signal.SIGKILL,
+    ) -> Any:
+        assert self._process.stdin
+        assert self._process.stdout
+        job = {"commit": commit, "after": after, "signal": number, "commands": commands}
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+@dataclass
+class Place:
+    """A folder with settings and a mirror of its own."""
+
+    folder: Path
+    database: str
+    engine: sa.Engine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = sa.create_engine(self.database)
+
+    def command(self, *args: str) -> list[str]:
+        return [*args, "--config", str(self.folder / "aisuru-sync.toml")]
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    def what_is_kept(self) -> dict[str, Any]:
+        """All that a run should lead to, however often it was begun."""
+        files = [each for each in (self.folder / "files").rglob("*") if each.is_file()]
+        kept: dict[str, Any] = {
+            kind: self.sql(
+                f"select s.name, k.key, k.document from {kind} k"
+                " join source s on s.id = k.source_id order by s.name, k.key"
+            )
+            for kind in (*KINDS, "file")
+        }
+        return kept | {
+            "history": self.sql(
+                "select s.name, c.kind, c.key, c.op, c.digest from change c"
+                " join source s on s.id = c.source_id order by s.name, c.kind, c.key, c.id"
+            ),
+            "blobs": {str(each.relative_to(self.folder)): each.read_bytes() for each in files},
+        }
+
+
+class Places:
+    """Makes folders, empty or as copies, each with a database of its own."""
+
+    def __init__(
+        self, workplace: Workplace, sandbox: Sandbox, postgres: str | None, stack: ExitStack
+    ) -> None:
+        self._workplace = workplace
+        self._sandbox = sandbox
+        self._postgres = postgres
+        self._stack = stack
+        self._numbers = 0
+        self._lock = threading.Lock()
+        if postgres:
+            self._server = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+            stack.callback(self._server.dispose)
+
+    def make(self, original: Place | None = None) -> Place:
+        with self._lock:
+            self._numbers += 1
+            folder = self._workplace.folder / str(self._numbers)
+            if original:
+                shutil.copytree(original.folder, folder)
+            else:
+                folder.mkdir()
+            place = Place(folder, self._database(folder, original))
+            self._stack.callback(self._drop, place)
+            there = Workplace(folder, self._workplace.capsys, place.database)
+            there.settle(self._sandbox)
+            return place
+
+    def _database(self, folder: Path, original: Place | None) -> str:
+        if not self._postgres:
+            return f"sqlite:///{folder}/mirror.db"
+        name = f"aisuru_sync_crash_{os.getpid()}_{self._numbers}"
+        template = original.engine.url.database if original else "template1"
+        with self._server.connect() as connection:
+            connection.execute(sa.text(f"create database {name} template {template}"))
+        url: str = self._server.url.set(database=name).render_as_string(hide_password=False)
+        return url
+
+    def _drop(self, place: Place) -> None:
+        place.engine.dispose()
+        if self._postgres:
+            with self._server.connect() as connection:
+                name = place.engine.url.database
+                connection.execute(sa.text(f"drop database {name} with (force)"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def places(
+    request: pytest.FixtureRequest, workplace: Workplace, sandbox: Sandbox
+) -> Iterator[Places]:
+    is_server = request.param == "postgresql"
+    postgres = request.getfixturevalue("postgres") if is_server else None
+    with ExitStack() as stack:
+        yield Places(workplace, sandbox, postgres, stack)
+
+
+@pytest.fixture
+def drivers() -> Iterator["SimpleQueue[Driver]"]:
+    made = [Driver() for _ in range(SIDE_BY_SIDE)]
+    free: SimpleQueue[Driver] = SimpleQueue()
+    for each in made:
+        free.put(each)
+    yield free
+    for each in made:
+        each.close()
+
+
+def side_by_side(drivers: "SimpleQueue[Driver]", work: Callable[[Driver, int], None], top: int):
+    """Do what is numbered from 1 to `top`, each with a driver of its own."""
+
+    def one(number: int) -> None:
+        driver = drivers.get()
+        try:
+            work(driver, number)
+        finally:
+            drivers.put(driver)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(one, range(1, top + 1)))
+
+
+def succeeds(outcome: Any, *codes: int) -> None:
+    assert [code for code, _, _ in outcome["done"]] == list(codes), outcome
+    assert outcome["ended"] == 0
+
+
+def check_what_comes_after(place: Place, driver: Driver, wanted: dict[str, Any]) -> None:
+    """What holds right after a death, and after the next run."""
+    is_made = "alembic_version" in sa.inspect(place.engine).get_table_names()
+    reading = (0, 0) if is_made else (10, 10)
+    outcome = driver(
+        place.command("snapshots"),
+        place.command("check"),
+        place.command("backup", "--json"),
+        place.command("check"),
+    )
+    succeeds(outcome, *reading, 0, 0)
+    result = json.loads(outcome["done"][2][1])
+    assert {each["status"] for each in result["snapshots"]} == {"complete"}
+    assert ("running",) not in place.sql("select status from snapshot")
+    assert place.what_is_kept() == wanted
+
+
+@pytest.mark.parametrize("state", ["a first run", "a run with changes"])
+def test_killed_at_any_commit_a_backup_goes_on_as_if_nothing_had_been(
+    places: Places, drivers: "SimpleQueue[Driver]", world: World, sandbox: Sandbox, state: str
+):
+    driver = drivers.get()
+    base = None
+    if state == "a run with changes":
+        base = places.make()
+        succeeds(driver(base.command("backup")), 0)
+        base.engine.dispose()
+        with sandbox.lock:
+            change(world)
+    undisturbed = places.make(base)
+    whole = driver(undisturbed.command("backup"))
+    succeeds(whole, 0)
+    wanted = undisturbed.what_is_kept()
+    drivers.put(driver)
+
+    def die(driver: Driver, number: int) -> None:
+        place = places.make(base)
+        is_last = number > whole["commits"]
+        at = {"commit": whole["commits"], "after": True} if is_last else {"commit": number}
+        outcome = driver(place.command("backup"), **at)
+        assert outcome["ended"] == -signal.SIGKILL, outcome
+        check_what_comes_after(place, driver, wanted)
+        place.engine.dispose()
+
+    assert whole["commits"] > 10
+    side_by_side(drivers, die, whole["commits"] + 1)
+
+
+class Started:
+    """A backup as a process of its own that has just begun to talk to the remote."""
+
+    def __init__(self, place: Place) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sync", *place.command("backup", "-v", "--json")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stderr
+        assert "/api/v2/Login" in self._process.stderr.readline()
+        self.began_at = time.monotonic()
+
+    def end(self, number: int, delay_s: float) -> tuple[int, str, str]:
+        """Send a signal after a while, if it is still there."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(delay_s)
+        self._process.send_signal(number)
+        out, err = self._process.communicate(timeout=30)
+        return self._process.returncode, out, err
+
+    def live(self) -> float:
+        """Let it come to its end; returns how long that took."""
+        _, err = self._process.communicate(timeout=60)
+        assert self._process.returncode == 0, err
+        return time.monotonic() - self.began_at
+
+
+SIGNALS = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
+
+
+def test_killed_or_stopped_at_any_time_a_backup_goes_on_as_if_nothing_had_been(
+    places: Places, drivers: "SimpleQueue[Driver]", world: World, sandbox: Sandbox
+):
+    chance = random.Random(SEED)
+    base = places.make()
+    driver = drivers.get()
+    succeeds(driver(base.command("backup")), 0)
+    drivers.put(driver)
+    base.engine.dispose()
+    with sandbox.lock:
+        change(world)
+    undisturbed = places.make(base)
+    whole_s = Started(undisturbed).live()
+    wanted = undisturbed.what_is_kept()
+    numbers = [signal.SIGKILL] * 5 + [signal.SIGTERM] * 2 + [signal.SIGINT] * 2
+    delays = [chance.uniform(0, whole_s) for _ in numbers]
+    ends = []
+
+    def strike(driver: Driver, at: int) -> None:
+        number, place = numbers[at - 1], places.make(base)
+        code, out, err = Started(place).end(number, delays[at - 1])
+        ends.append(code)
+        # A process that a signal meets when all is done may end of it; a shell sees the same.
+        assert code in (0, SIGNALS[number], -number), f"seed {SEED}, {delays[at - 1]} s: {err}"
+        if code == SIGNALS[number] and number != signal.SIGKILL:
+            assert json.loads(out)["exit_code"] == code
+        check_what_comes_after(place, driver, wanted)
+        place.engine.dispose()
+
+    side_by_side(drivers, strike, len(numbers))
+    assert any(ends)
