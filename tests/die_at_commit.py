@@ -1,10 +1,10 @@
 """Run commands in processes that kill themselves at their nth commit: a driver for test_crash.py.
 
 Only commits count that write to a table of the mirror: the others, of temporary tables, make no
-difference to what is found after a death.
+difference to what is found after a death. With `every` they count, too.
 
 Reads jobs from stdin, one JSON object a line, and writes one line for each:
-    {"commit": 3, "after": false, "signal": 9, "commands": [["backup", "--config", "…"], …]}
+    {"commit": 3, "after": false, "signal": 9, "every": false, "commands": [["backup", …], …]}
     {"ended": -9, "commits": 3, "done": [[exit code, stdout, stderr] of each command that ended]}
 Each job has a process of its own, forked from this one, which has imported everything already.
 `commit` 0 lets it live. With `after` the signal comes once the commit is done, else before.
@@ -40,13 +40,14 @@ WRITES = re.compile(
 class Death:
     """Counts the commits of this process, of whatever database, and ends it at one of them."""
 
-    def __init__(self, commit: int, number: int, *, after: bool, told: int) -> None:
+    def __init__(self, commit: int, number: int, *, after: bool, every: bool, told: int) -> None:
         self._commit = commit
         self._number = number
         self._after = after
         self._told = told
         self._count = 0
-        self._writes = False
+        self._every = every
+        self._writes = every
         self._real = DefaultDialect.do_commit
 
     def install(self) -> None:
@@ -71,7 +72,7 @@ class Death:
         DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
 
     def count(self) -> None:
-        self._writes = False
+        self._writes = self._every
         self._count += 1
         os.pwrite(self._told, json.dumps(self._count).encode(), 0)
 
@@ -82,7 +83,9 @@ def carry_out(job: dict[str, Any]) -> dict[str, Any]:
         child = os.fork()
         if not child:
             told = commits.fileno()
-            Death(job["commit"], job["signal"], after=job["after"], told=told).install()
+            Death(
+                job["commit"], job["signal"], after=job["after"], every=job["every"], told=told
+            ).install()
             for args in job["commands"]:
                 out, err = io.StringIO(), io.StringIO()
                 with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

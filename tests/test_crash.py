@@ -78,10 +78,17 @@ class Driver:
         commit: int = 0,
         after: bool = False,
         number: int = signal.SIGKILL,
+        every: bool = False,
     ) -> Any:
         assert self._process.stdin
         assert self._process.stdout
-        job = {"commit": commit, "after": after, "signal": number, "commands": commands}
+        job = {
+            "commit": commit,
+            "after": after,
+            "signal": number,
+            "every": every,
+            "commands": commands,
+        }
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
@@ -326,3 +333,59 @@ def test_killed_or_stopped_at_any_time_a_backup_goes_on_as_if_nothing_had_been(
 
     side_by_side(drivers, strike, len(numbers))
     assert any(ends)
+
+
+def test_a_stop_at_any_commit_leaves_nothing_running_and_is_all_that_is_told(
+    workplace: Workplace, sandbox: Sandbox, drivers: "SimpleQueue[Driver]"
+):
+    """At a third of the commits, those of temporary tables among them."""
+    with ExitStack() as stack:
+        stop_at_commits(Places(workplace, sandbox, None, stack), drivers)
+
+
+def stop_at_commits(places: Places, drivers: "SimpleQueue[Driver]") -> None:
+    driver = drivers.get()
+    whole = driver(places.make().command("backup"), every=True)
+    succeeds(whole, 0)
+    drivers.put(driver)
+    wrong = []
+
+    def stop(driver: Driver, third: int) -> None:
+        place, number = places.make(), 3 * third - 2
+        outcome = driver(
+            place.command("backup"), commit=number, after=True, number=signal.SIGTERM, every=True
+        )
+        ((code, _, err),) = outcome["done"]
+        is_made = "snapshot" in sa.inspect(place.engine).get_table_names()
+        ends = place.sql("select status from snapshot") if is_made else []
+        left = set(ends) - {("complete",), ("interrupted",)}
+        if code != 143 or left or "error: stopped by SIGTERM" not in err or "Traceback" in err:
+            wrong.append((number, code, left, err.splitlines()[-2:]))
+        place.engine.dispose()
+
+    side_by_side(drivers, stop, (whole["commits"] + 2) // 3)
+    assert not wrong
+
+
+def test_a_stop_while_the_database_makes_it_wait_is_told_without_a_traceback(
+    workplace: Workplace, sandbox: Sandbox, postgres: str
+):
+    with ExitStack() as stack:
+        place = Places(workplace, sandbox, postgres, stack).make()
+        there = Workplace(place.folder, workplace.capsys, place.database)
+        assert there.run("migrate").code == 0
+        waiting = (
+            "select pid from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        with place.engine.connect() as connection:
+            connection.execute(sa.text("lock table snapshot_kind in access exclusive mode"))
+            backup = Started(place)
+            deadline = time.monotonic() + 30
+            while not place.sql(waiting) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            code, _, err = backup.end(signal.SIGTERM, 0)
+        assert code == 143, err
+        assert "Traceback" not in err
+        assert "error: stopped by SIGTERM" in err
+        assert not place.sql("select id from snapshot where status = 'running'")

@@ -203,6 +203,8 @@ class Remote:
         keys = list(self.life.objects)
         keys.remove(self._anchor)
         self.life.hidden_keys = {keys[place] for place in plan.hidden if place < len(keys)}
+        # Nobody can know of what was never shown; all else must be there.
+        self.unseen = set() if plan.known else self.life.hidden_keys
         self.sandbox.remote.page_cap = plan.page_cap
         self.plan = plan
         self._calls.clear()
@@ -477,7 +479,6 @@ def quiet(plan: Plan) -> Plan:
 
 def check_troubled_run(client: Client, remote: Remote, plan: Plan, code: int) -> None:
     statuses = client.last_run()
-    note(f"{code} {statuses}")
     assert not remote.false_deletions
     deleted = client.sql(
         "select kind, key from change where op = 'deleted' and superseded_in is null"
@@ -485,6 +486,17 @@ def check_troubled_run(client: Client, remote: Remote, plan: Plan, code: int) ->
     )
     assert not set(deleted) & remote.life.now().keys()
     assert (code == 0) == (set(statuses.values()) == {"complete"})
+    check_that_complete_is_complete(client, remote)
+
+
+def check_that_complete_is_complete(client: Client, remote: Remote) -> None:
+    """What lived through the whole run is there, as it was at some moment of the run."""
+    life = remote.life
+    for kind in client.complete_kinds():
+        state = client.state(kind)
+        lived = {each for each in life.always if each[0] == kind and each[1] not in remote.unseen}
+        assert not lived - state.keys()
+        assert all(state[each] in life.values[each] for each in lived)
 
 
 def check_quiet_runs(client: Client, remote: Remote, plan: Plan) -> None:
@@ -521,6 +533,7 @@ def test_nothing_that_lives_is_struck_off_or_lost_whatever_happens_between_pages
             code = client.run(plan)
         finally:
             remote.end()
+        note(f"{code} {client.last_run()}")
         check_troubled_run(client, remote, plan, code)
         check_quiet_runs(client, remote, plan)
 
@@ -530,3 +543,36 @@ def test_nothing_that_lives_is_struck_off_or_lost_whatever_happens_between_pages
     law()
 
     assert kind != "person" or not SORTS - remote.struck.keys()
+
+
+def run_once(client: Client, remote: Remote, plan: Plan) -> None:
+    remote.settle(plan)
+    remote.begin(plan)
+    try:
+        code = client.run(plan)
+    finally:
+        remote.end()
+    check_troubled_run(client, remote, plan, code)
+    check_quiet_runs(client, remote, plan)
+
+
+PEOPLE = Plan("person", 5, False, 2, None, 1, False, frozenset(), 0, ())
+"""A first backup of five people and the Giver, in three pages."""
+
+
+def test_a_loss_and_a_gain_between_two_pages_do_not_hide_whom_they_pushed_from_view(
+    client: Client, remote: Remote
+):
+    pushed = Trouble(2, "replace", at=0, to=8)
+    run_once(client, remote, replace(PEOPLE, troubles=(pushed,)))
+
+
+def test_a_person_that_moves_to_where_the_listing_was_already_is_not_lost(
+    client: Client, remote: Remote
+):
+    moves = (Trouble(2, "delete", at=0), Trouble(2, "move", at=4, to=0), Trouble(2, "insert", to=8))
+    run_once(client, remote, replace(PEOPLE, troubles=moves))
+
+
+def test_a_count_that_is_too_small_on_every_page_is_found_out(client: Client, remote: Remote):
+    run_once(client, remote, replace(PEOPLE, lie=-2))

@@ -6,11 +6,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
+import sqlalchemy as sa
 from workplace import Workplace
 
+from sync.mirror.database import open_database
+from sync.mirror.lock import hold
 from sync.sandbox import Fault, FaultSet, Sandbox, World
 
 
@@ -93,6 +97,38 @@ def test_who_writes_is_told_to_other_writers_and_readers_go_on(
     _, err = holder.communicate(timeout=30)
     assert holder.returncode == 0, err
     assert work.run("migrate").code == 0
+
+
+def test_who_writes_into_another_database_of_the_server_is_not_taken_for_who_writes_here(
+    work: Workplace, gate: Gate, start: Callable[[], subprocess.Popen[str]]
+):
+    if not work.database.startswith("postgresql"):
+        pytest.skip("a SQLite mirror has no server")
+    gate.is_shut = True
+    server = sa.create_engine(work.database, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection, ExitStack() as stack:
+
+        def write_elsewhere(number: int) -> None:
+            name = f"{server.url.database}_{number}"
+            connection.execute(sa.text(f"create database {name}"))
+            stack.callback(connection.execute, sa.text(f"drop database {name} with (force)"))
+            other = open_database(
+                server.url.set(database=name).render_as_string(hide_password=False)
+            )
+            stack.callback(other.dispose)
+            stack.enter_context(hold(other, "a restore"))
+
+        # Whichever the server names first, ours is neither the first nor the last.
+        write_elsewhere(1)
+        write_elsewhere(2)
+        holder = start()
+        assert gate.reached.wait(30)
+        write_elsewhere(3)
+        write_elsewhere(4)
+        outcome = work.run("backup", "--json")
+    server.dispose()
+    assert outcome.code == 11
+    assert outcome.json["error"]["message"].endswith(f"a backup (process {holder.pid})"), outcome
 
 
 def test_a_lock_is_free_as_soon_as_its_holder_was_killed(

@@ -1,9 +1,12 @@
 """PostgreSQL goes away in the middle of a backup: a clean end with 8, and the next run heals."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
+from test_locks import Gate
 from workplace import Workplace
 
 from sync.sandbox import Fault, FaultSet, Sandbox, World
@@ -112,3 +115,37 @@ def test_a_database_that_is_lost_in_a_run_ends_it_with_8_and_the_next_run_heals(
     when: str,
 ):
     lose(serve, workplace, world, server, which, when)
+
+
+@pytest.mark.parametrize("when", MOMENTS)
+def test_a_run_that_lost_its_lock_writes_nothing_more_and_ends_with_8(
+    serve: Callable[..., Sandbox], workplace: Workplace, world: World, server: str, when: str
+):
+    lose(serve, workplace, world, server, "the one that holds the lock", when)
+
+
+def test_a_run_that_lost_its_lock_to_another_one_leaves_the_mirror_to_it(
+    serve: Callable[..., Sandbox], workplace: Workplace, world: World, server: str
+):
+    gate = Gate(is_shut=True)
+    faults = FaultSet([Fault(path="/memori/v2/people/*", do=gate.pass_through)])
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        first = subprocess.Popen(
+            [sys.executable, "-m", "sync", "backup", "--config", str(workplace.config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert gate.reached.wait(30)
+        gate.is_shut = False
+        assert cut_off(server, "the one that holds the lock") == 1
+        workplace.backup()
+        history = workplace.sql("select id, snapshot_id from change order by id")
+        gate.open()
+        _, err = first.communicate(timeout=30)
+
+        assert first.returncode == 8, err
+        assert "Traceback" not in err
+        assert workplace.sql("select id, snapshot_id from change order by id") == history
+        check_that_it_heals(workplace)
