@@ -217,7 +217,7 @@ class Restore:
             (kind.name, key): document
             for kind in self._kinds.values()
             for source in ((self._owner if kind.scope is Scope.ACCOUNT else self.target),)
-            for key, document in self._mirror.state(source, kind)
+            for key, document in self._mirror.past.state(source, kind)
         }
 
     def _choose(self, selection: Selection) -> set[Ident] | None:
@@ -297,11 +297,11 @@ class Restore:
         """Objects that were not there at a snapshot, and that no other step made."""
         owner = self._owner if kind.scope is Scope.ACCOUNT else self.target
         before_id = self._mirror.sibling(snapshot_id, owner)
-        before = {key for key, _ in self._mirror.state(owner, kind, before_id)}
+        before = {key for key, _ in self._mirror.past.state(owner, kind, before_id)}
         taken = self._journal.taken()
         return {
             key: document
-            for key, document in self._mirror.state(owner, kind)
+            for key, document in self._mirror.past.state(owner, kind)
             if key not in before and (kind.name, key) not in taken
         }
 

@@ -91,11 +91,11 @@ def read_wanted(
         (kind.name, key): document
         for kind in kinds.values()
         if kind.scope is Scope.MEMORI
-        for key, document in mirror.state(target, kind, snapshot.id)
+        for key, document in mirror.past.state(target, kind, snapshot.id)
     }
     others: dict[Ident, Document] = {}
     for kind in (each for each in kinds.values() if each.scope is Scope.ACCOUNT):
-        for key, document in mirror.state(owner, kind, account_snapshot):
+        for key, document in mirror.past.state(owner, kind, account_snapshot):
             is_ours = document.get("memoriID") == target.remote_id
             (objects if is_ours else others)[kind.name, key] = document
     foreign = _foreign_files(objects, others, kinds, target)

@@ -11,10 +11,10 @@ ROOT = Path(sync.__file__).parent
 
 LAYERS = {
     "errors": 0, "document": 0, "field": 0, "kind": 0, "link": 0, "redact": 0, "registry": 0,
-    "stop": 0,
+    "stop": 0, "when": 0,
     "kinds": 1,
-    "api": 2, "mirror": 2, "files": 2, "order": 2, "plan": 2,
-    "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3,
+    "api": 2, "mirror": 2, "files": 2, "lives": 2, "order": 2, "plan": 2,
+    "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3, "status": 3,
     "restore": 3, "replay": 3, "settle": 3, "wanted": 3,
     "config": 4, "log": 4, "app": 4,
     "cli": 5, "__main__": 6,
@@ -24,7 +24,7 @@ LAYERS = {
 BESIDE = {
     ("document", "errors"), ("field", "document"), ("kind", "document"), ("kind", "errors"),
     ("kind", "field"), ("link", "document"), ("link", "errors"), ("registry", "kind"),
-    ("stop", "errors"),
+    ("stop", "errors"), ("when", "errors"),
     ("backup", "snapshot"), ("snapshot", "fetch"),
     ("restore", "backup"), ("restore", "replay"), ("restore", "settle"), ("restore", "snapshot"),
     ("restore", "wanted"),

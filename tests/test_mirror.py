@@ -75,7 +75,7 @@ def test_a_life_is_one_change_per_step_each_superseded_by_the_next(mirror, sourc
         (third, "deleted", fourth),
         (fourth, "created", None),
     ]
-    names = [(mirror.document(source, PERSON, "a", n) or {}).get("name") for n in range(1, 5)]
+    names = [(mirror.past.document(source, PERSON, "a", n) or {}).get("name") for n in range(1, 5)]
     assert names == ["Anna", "Anna B.", None, "Anna"]
 
 
@@ -164,7 +164,7 @@ def test_hostile_text_is_kept_exactly(mirror, source, name):
     document = {"personID": "a", "name": name, "big": 10**40}
     see(mirror, source, [document])
     assert list(mirror.documents(source, PERSON)) == [document]
-    assert mirror.document(source, PERSON, "a") == document
+    assert mirror.past.document(source, PERSON, "a") == document
 
 
 people = st.dictionaries(
@@ -197,7 +197,7 @@ def test_every_snapshot_can_be_read_back_as_it_was(mirror, views):
         seen.append((snapshot_id, view))
     for snapshot_id, view in seen:
         for key in "abcdef":
-            document = mirror.document(source, PERSON, key, snapshot_id)
+            document = mirror.past.document(source, PERSON, key, snapshot_id)
             expected_digest = PERSON.digest(view[key]) if key in view else None
             assert (PERSON.digest(document) if document else None) == expected_digest
 

@@ -4,9 +4,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sync.cli.door import Door, Reply, table
+from sync.cli.door import WIDTH, Door, Reply
 from sync.cli.door import command as make_command
 from sync.errors import DamageFound, worst
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sync.app import App
     from sync.backup import RunResult
+    from sync.lives import Difference
     from sync.restore import RestoreResult
     from sync.sandbox import Sandbox
 
@@ -42,6 +43,7 @@ def command(door: Door) -> Reply:
     which is named at the end, so that you can look around in it.
     """
     from sync.check import check
+    from sync.cli.changes import diff_lines
     from sync.cli.report import run_table
     from sync.sandbox import Sandbox, demo_world
 
@@ -52,8 +54,7 @@ def command(door: Door) -> Reply:
         first = _back_up(app)
         edits = _edit(app)
         second = _back_up(app)
-        with app.reading() as mirror:
-            changes = list(mirror.changes(second.run_id))
+        changes, between = _compare(app, first, second)
         losses = _ruin(sandbox)
         restored, plan_text = _restore(app)
     with app.reading() as mirror:
@@ -65,8 +66,8 @@ def command(door: Door) -> Reply:
         run_table(first.snapshots),
         f"\n3. Then someone edits the agent {_AGENT!r}:\n",
         *(f"   - {each}" for each in edits),
-        "\n4. `backup` again. It writes just what changed:\n",
-        _changes_table(app, changes),
+        f"\n4. `backup` again. It writes just what changed, as `{between}` tells:\n",
+        *(f"   {line}".rstrip() for line in diff_lines(changes, WIDTH - 3)),
         f"\n5. A disaster: {losses}.",
         "6. `restore` lists what is left and plans what to do:\n",
         *plan_text,
@@ -185,24 +186,25 @@ def _verdict(result: "RestoreResult") -> str:
     return "verified, all is back" if result.verified else "NOT verified"
 
 
-def _changes_table(app: "App", changes: list[Any]) -> "RenderableType":
-    rows = []
-    for each in changes:
-        if each.kind in app.kinds:
-            kind = app.kinds[each.kind]
-            both = each.before and each.document
-            fields = ", ".join(kind.differences(each.before, each.document)) if both else ""
-            rows.append((each.op, each.kind, each.key, fields))
-    return table("what", "kind", "key", "fields", rows=rows)
+def _compare(app: "App", first: "RunResult", second: "RunResult") -> "tuple[list[Difference], str]":
+    """How the agent differs between two runs, and the command that tells it, too."""
+    from sync.history import diff, span
+
+    ids = [
+        each.id for run in (first, second) for each in run.snapshots if each.source.name == _AGENT
+    ]
+    with app.reading() as mirror:
+        return list(diff(mirror, app.kinds, span(mirror, *ids))), f"diff {ids[0]} {ids[1]}"
 
 
-def _look_around(folder: Path, changes: list[Any]) -> list[str]:
+def _look_around(folder: Path, changes: "list[Difference]") -> list[str]:
     program = "aisuru-sync" if shutil.which("aisuru-sync") else sys.argv[0]
     return [
         f"All of it is in {folder}",
         "Look around:\n",
         f"   export AISURU_SYNC_CONFIG={folder / 'aisuru-sync.toml'}",
         f"   {program} snapshots",
+        f"   {program} log {changes[0].kind} {changes[0].key}",
         f"   {program} show {changes[0].kind} {changes[0].key}",
         f"   sqlite3 {folder}/mirror.db .tables",
     ]

@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +31,14 @@ class Reply:
     """The result of a command.
 
     Attributes:
-        data: for machines: what the JSON document holds after `command` and `exit_code`.
-        text: for people: lines and tables.
+        data: for machines: what the JSON document holds after `command` and `exit_code`;
+            iterators are told as lists.
+        text: for people: lines and tables, shown as they come.
         then: what goes on after it was told.
     """
 
     data: Mapping[str, Any]
-    text: Sequence["RenderableType"] = ()
+    text: Iterable["RenderableType"] = ()
     exit_code: int = 0
     then: Callable[[], None] | None = None
 
@@ -59,7 +60,8 @@ class Door:
 
     def draw(self, text: Sequence["RenderableType"]) -> None:
         """Show lines and tables on stderr, where questions are asked."""
-        click.echo(_drawn(text), nl=False, err=True)
+        for piece in _drawn(text):
+            click.echo(piece, nl=False, err=True)
 
     def config(self) -> "Config":
         """The settings.
@@ -135,7 +137,8 @@ def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
             head = {"command": door.command, "exit_code": reply.exit_code}
             print_json({**head, **reply.data})
         else:
-            click.echo(_drawn(reply.text), nl=False)
+            for piece in _drawn(reply.text):
+                click.echo(piece, nl=False)
         sys.stdout.flush()
         door.has_told = True
     except OSError as error:
@@ -145,7 +148,7 @@ def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
             raise StorageError(f"cannot write the result: {error.strerror}") from None
 
 
-def _drawn(text: Sequence["RenderableType"]) -> str:
+def _drawn(text: Iterable["RenderableType"]) -> Iterator[str]:
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()
@@ -157,14 +160,14 @@ def _drawn(text: Sequence["RenderableType"]) -> str:
         markup=False,
         emoji=False,
     )
-    with console.capture() as capture:
-        for each in text:
+    for each in text:
+        with console.capture() as capture:
             if isinstance(each, str):
                 # What is copied or searched for must not be broken into lines.
                 console.print(printable(each), soft_wrap=True)
             else:
                 console.print(each)
-    return capture.get()
+        yield capture.get()
 
 
 def _columns() -> int:
@@ -177,7 +180,9 @@ def print_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, default=_plain))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> Any:
+    if isinstance(value, Iterator):
+        return list(value)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 

@@ -50,9 +50,9 @@ def command(
     A restore that was cut can simply be run again: it leaves no duplicate.
     """
     from sync.cli.progress import progress
-    from sync.history import moment
     from sync.restore import Restore, Selection
     from sync.wanted import choose_snapshot
+    from sync.when import moment
 
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")

@@ -23,10 +23,12 @@ def command(
 ) -> Reply:
     """Show the object KEY of KIND, as last seen, or as it was at a snapshot or a time.
 
+    An object that a restore brought back under another key is found under any of its keys.
     PINs are kept in the mirror, but shown as stars.
     """
     from sync.cli.report import source_json
-    from sync.history import moment, show
+    from sync.history import show
+    from sync.when import moment
 
     app = door.app()
     with app.reading() as mirror:
@@ -36,6 +38,7 @@ def command(
         "source": source_json(shown.source),
         "kind": kind,
         "key": key,
+        "present_key": shown.key,
         "snapshot_id": shown.snapshot_id,
         "is_deleted": shown.is_deleted,
         "document": shown.document,
@@ -44,6 +47,8 @@ def command(
     state = f"deleted since; as seen first in this form by snapshot {shown.snapshot_id}"
     if not shown.is_deleted:
         state = f"at snapshot {shown.snapshot_id}"
+    if shown.key != key:
+        state = f"which is {shown.key} there, {state}"
     return Reply(data=data, text=[f"{kind} {key} of {shown.source.name}, {state}", *lines])
 
 

@@ -1,4 +1,4 @@
-"""The mirror as jobs see it: sources, snapshots, what is there now and what was.
+"""The mirror as jobs see it: sources, snapshots, and what is there now.
 
 Rows come back as frozen values. Readers hold no lock; writers take it for one short transaction.
 """
@@ -17,17 +17,16 @@ from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.mirror import schema
 from sync.mirror.database import open_database, writing
+from sync.mirror.past import Past
 from sync.mirror.staging import Staging
 from sync.mirror.tables import Tables
 from sync.mirror.values import (
-    Change,
     FileCounts,
     KindResult,
     Snapshot,
     Source,
     Status,
     kind_result_of,
-    parsed,
     snapshot_of,
     source_of,
     told,
@@ -42,11 +41,15 @@ class Mirror:
     Args:
         url: of the database.
         kinds: the registry that the tables follow.
+
+    Attributes:
+        past: what its objects were.
     """
 
     def __init__(self, url: str, kinds: Mapping[str, Kind]) -> None:
         self.engine = open_database(url)
         self.tables = Tables(kinds.values())
+        self.past = Past(self.engine, self.tables)
         self._order = {name: place for place, name in enumerate(kinds)}
 
     def close(self) -> None:
@@ -151,26 +154,6 @@ class Mirror:
         with self._reading() as connection:
             return int(connection.execute(highest).scalar_one()) + 1
 
-    def has_snapshot(self, snapshot_id: int) -> bool:
-        """Is there a snapshot of this id, of whatever source?"""
-        snapshot = self.tables.snapshot
-        with self._reading() as connection:
-            query = sa.select(snapshot.c.id).where(snapshot.c.id == snapshot_id)
-            return connection.execute(query).scalar() is not None
-
-    def last_snapshot(
-        self, source: Source, *, snapshot_id: int | None = None, at: datetime | None = None
-    ) -> int | None:
-        """The last snapshot of a source, if need be this one, or begun by then; None if none is."""
-        snapshot = self.tables.snapshot
-        query = sa.select(sa.func.max(snapshot.c.id)).where(snapshot.c.source_id == source.id)
-        if snapshot_id is not None:
-            query = query.where(snapshot.c.id == snapshot_id)
-        if at is not None:
-            query = query.where(snapshot.c.started_at <= at)
-        with self._reading() as connection:
-            return connection.execute(query).scalar()
-
     def record_kind(self, snapshot_id: int, kind: str, result: KindResult) -> None:
         """Note how one kind went in a snapshot."""
         tally = result.tally
@@ -243,64 +226,6 @@ class Mirror:
             if len(batch) < _BATCH:
                 return
 
-    def document(
-        self, source: Source, kind: Kind, key: str, snapshot_id: int | None = None
-    ) -> Document | None:
-        """One object as it is now, or as it was at a snapshot; None if it was not there."""
-        change = self.tables.change
-        mine = (
-            change.c.source_id == source.id,
-            change.c.kind == kind.name,
-            change.c.key == key,
-        )
-        query = sa.select(change.c.document).where(*mine, self._at(snapshot_id))
-        with self._reading() as connection:
-            return parsed(connection.execute(query).scalar())
-
-    def last_version(self, source: Source, kind: Kind, key: str) -> tuple[int, Document] | None:
-        """The last version of an object, even of one that is gone: (snapshot that saw it, it)."""
-        change = self.tables.change
-        query = (
-            sa.select(change.c.snapshot_id, change.c.document)
-            .where(
-                change.c.source_id == source.id,
-                change.c.kind == kind.name,
-                change.c.key == key,
-                change.c.op != "deleted",
-            )
-            .order_by(change.c.id.desc())
-            .limit(1)
-        )
-        with self._reading() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else (row.snapshot_id, parse(row.document.encode()))
-
-    def state(
-        self, source: Source, kind: Kind, snapshot_id: int | None = None
-    ) -> Iterator[tuple[str, Document]]:
-        """All objects of a kind as (key, document), at a snapshot or as seen last, by key."""
-        change = self.tables.change
-        query = (
-            sa.select(change.c.key, change.c.document)
-            .where(
-                change.c.source_id == source.id,
-                change.c.kind == kind.name,
-                change.c.op != "deleted",
-                self._at(snapshot_id),
-            )
-            .order_by(change.c.key)
-            .limit(_BATCH)
-        )
-        after = ""
-        while True:
-            with self._reading() as connection:
-                batch = connection.execute(query.where(change.c.key > after)).all()
-            for key, text in batch:
-                after = key
-                yield key, parse(text.encode())
-            if len(batch) < _BATCH:
-                return
-
     def sibling(self, snapshot_id: int, source: Source) -> int | None:
         """The snapshot of a source that was taken in the same run as another one."""
         snapshot, other = self.tables.snapshot, self.tables.snapshot.alias()
@@ -329,46 +254,6 @@ class Mirror:
                     if (document := parse(text.encode())).get("sha256"):
                         found[key] = document
         return found
-
-    def changes(self, run_id: int) -> Iterator[Change]:
-        """What a run found changed, in the order of writing."""
-        change, snapshot = self.tables.change, self.tables.snapshot
-        before = change.alias()
-        query = (
-            sa.select(change, before.c.document.label("before"))
-            .join(snapshot, snapshot.c.id == change.c.snapshot_id)
-            .outerjoin(
-                before,
-                sa.and_(
-                    before.c.source_id == change.c.source_id,
-                    before.c.kind == change.c.kind,
-                    before.c.key == change.c.key,
-                    before.c.superseded_in == change.c.snapshot_id,
-                ),
-            )
-            .where(snapshot.c.run_id == run_id)
-            .order_by(change.c.id)
-        )
-        sources = {each.id: each for each in self.sources()}
-        with self._reading() as connection:
-            for row in connection.execution_options(yield_per=_BATCH).execute(query):
-                yield Change(
-                    source=sources[row.source_id],
-                    kind=row.kind,
-                    key=row.key,
-                    op=row.op,
-                    before=parsed(row.before),
-                    document=parsed(row.document),
-                )
-
-    def _at(self, snapshot_id: int | None) -> sa.ColumnElement[bool]:
-        """The changes that stood at a snapshot, or that stand now."""
-        change = self.tables.change
-        last = change.c.superseded_in.is_(None)
-        if snapshot_id is None:
-            return last
-        later = sa.or_(last, change.c.superseded_in > snapshot_id)
-        return sa.and_(change.c.snapshot_id <= snapshot_id, later)
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

@@ -79,9 +79,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Change:
-    """One step of an object's history; documents are None where the object was not there."""
+    """One step of an object's history; documents are None where the object was not there.
+
+    Attributes:
+        snapshot_id: of the snapshot that saw it, which was begun at `seen_at`.
+    """
 
     source: Source
+    snapshot_id: int
+    seen_at: datetime
     kind: str
     key: str
     op: str

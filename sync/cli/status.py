@@ -1,0 +1,131 @@
+"""`aisuru-sync status`: what there is, and how fresh it is."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.door import Door, Reply, table
+from sync.cli.door import command as make_command
+from sync.when import spoken
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sync.status import SourceStatus, Standing
+
+
+@make_command(
+    click.Option(["--max-age"], metavar="AGE", help="End with 7 if anything is older: 26h, 2d."),
+    name="status",
+    short_help="Tell what there is, and how fresh it is.",
+)
+def command(door: Door, max_age: str | None) -> Reply:
+    """Tell how fresh each source is: when it was last seen whole, and how its last snapshot went.
+
+    A source is as fresh as its stalest kind, since a run may be limited to some kinds; and a
+    snapshot counts only if all files came that are there. With --max-age the exit code is 7 if
+    any source is older, or was never seen whole. Agents that are gone from the account are left
+    out. Needs no network.
+    """
+    from sync.status import TOO_OLD, status
+    from sync.when import duration
+
+    app = door.app()
+    limit = None if max_age is None else duration(max_age)
+    with app.reading() as mirror:
+        standing = status(mirror, app.kinds)
+    too_old = [] if limit is None else standing.too_old(limit)
+    names = [each.source.name for each in too_old] or ([] if standing.sources else ["everything"])
+    is_too_old = limit is not None and bool(names)
+    text = [*_text(standing)]
+    if is_too_old:
+        text += ["", f"older than {max_age}: {', '.join(names)}"]
+    return Reply(
+        data={**_json(standing), "too_old": [_name(each) for each in too_old]},
+        text=text,
+        exit_code=TOO_OLD if is_too_old else 0,
+    )
+
+
+def _name(each: "SourceStatus") -> dict[str, Any]:
+    from sync.cli.report import source_json
+
+    return source_json(each.source)
+
+
+def _json(standing: "Standing") -> dict[str, Any]:
+    from sync.cli.report import snapshot_json, source_json
+
+    def age_s(at: datetime | None) -> int | None:
+        return None if at is None else int((standing.now - at).total_seconds())
+
+    return {
+        "sources": [
+            {
+                "source": source_json(each.source),
+                "complete_at": each.complete_at,
+                "age_s": age_s(each.complete_at),
+                "kinds": {
+                    name: {"complete_at": at, "age_s": age_s(at)} for name, at in each.kinds.items()
+                },
+                "last_snapshot": snapshot_json(each.last, kinds=False) if each.last else None,
+                "files": {"missing": each.missing, "failed": each.failed},
+            }
+            for each in standing.sources
+        ],
+        "last_run": standing.run
+        and {
+            "run_id": standing.run.id,
+            "started_at": standing.run.started_at,
+            "status": standing.run.status,
+        },
+        "open_restores": [
+            {
+                "restore_id": each.id,
+                "target": source_json(each.target),
+                "status": each.status,
+                "started_at": each.started_at,
+            }
+            for each in standing.restores
+        ],
+    }
+
+
+def _text(standing: "Standing") -> "Iterator[RenderableType]":
+    rows = [
+        (
+            each.source.name,
+            _day(each.complete_at),
+            spoken(standing.now - each.complete_at) if each.complete_at else "",
+            f"{each.last.id}, {each.last.status}" if each.last else "",
+            each.missing or "",
+            each.failed or "",
+        )
+        for each in standing.sources
+    ]
+    columns = ("source", "seen whole", "age", "last snapshot", "missing", "failed")
+    yield table(*columns, rows=rows, right=("missing", "failed"))
+    for each in standing.sources:
+        yield from _stale_kinds(each)
+    if run := standing.run:
+        yield f"the last run is {run.id}, of {_day(run.started_at)}: {run.status}"
+    for restore in standing.restores:
+        begun = f"restore {restore.id} of {restore.target.name}, begun {_day(restore.started_at)}"
+        yield f"{begun}, is {restore.status}: `restore` again goes on from there"
+
+
+def _stale_kinds(each: "SourceStatus") -> Iterator[str]:
+    """Where a source was seen in parts, what of it is behind."""
+    latest = max((at for at in each.kinds.values() if at), default=None)
+    behind: dict[datetime | None, list[str]] = {}
+    for name, at in each.kinds.items():
+        if latest is not None and at != latest:
+            behind.setdefault(at, []).append(name)
+    for at, names in behind.items():
+        yield f"{each.source.name}: {', '.join(names)} last seen whole: {_day(at)}"
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}" if at else "never"

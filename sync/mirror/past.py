@@ -1,0 +1,203 @@
+"""The past: every version of every object, as the history in `change` holds it.
+
+Readers only. What can be many comes in batches, each read by itself, so that no transaction and no
+memory grows with the history.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync.document import Document, parse
+from sync.kind import Kind
+from sync.mirror.tables import Tables
+from sync.mirror.values import Change, Source, parsed, source_of
+
+_BATCH = 500
+
+
+class Past:
+    """What the objects of one mirror were.
+
+    Args:
+        engine: of the mirror.
+        tables: of the mirror.
+    """
+
+    def __init__(self, engine: sa.Engine, tables: Tables) -> None:
+        self._engine = engine
+        self._tables = tables
+
+    def seen_by(self, snapshot_id: int) -> Source | None:
+        """The source that a snapshot is of; None if there is no such snapshot."""
+        source, snapshot = self._tables.source, self._tables.snapshot
+        query = sa.select(source).join(snapshot).where(snapshot.c.id == snapshot_id)
+        found = self._all(query)
+        return source_of(found[0]) if found else None
+
+    def last_snapshot(
+        self, source: Source, *, snapshot_id: int | None = None, at: datetime | None = None
+    ) -> int | None:
+        """The last snapshot of a source, if need be this one, or begun by then; None if none is."""
+        snapshot = self._tables.snapshot
+        query = sa.select(sa.func.max(snapshot.c.id)).where(snapshot.c.source_id == source.id)
+        if snapshot_id is not None:
+            query = query.where(snapshot.c.id == snapshot_id)
+        if at is not None:
+            query = query.where(snapshot.c.started_at <= at)
+        last: int | None = self._all(query)[0][0]
+        return last
+
+    def document(
+        self, source: Source, kind: Kind, key: str, snapshot_id: int | None = None
+    ) -> Document | None:
+        """One object as it is now, or as it was at a snapshot; None if it was not there."""
+        return self.documents(source, kind, [key], snapshot_id).get(key)
+
+    def documents(
+        self, source: Source, kind: Kind, keys: Iterable[str], snapshot_id: int | None = None
+    ) -> dict[str, Document]:
+        """{key: document} of those objects that are there now, or were at a snapshot."""
+        change = self._tables.change
+        query = sa.select(change.c.key, change.c.document).where(
+            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
+        )
+        return {row.key: parse(row.document.encode()) for row in self._each(query, keys)}
+
+    def last_versions(
+        self, source: Source, kind: Kind, keys: Iterable[str]
+    ) -> dict[str, tuple[int, Document]]:
+        """{key: (snapshot that saw it so, document)} of objects as seen last, gone ones too."""
+        change = self._tables.change
+        query = (
+            sa.select(change.c.key, change.c.snapshot_id, change.c.document)
+            .where(*self._of(source, kind), change.c.op != "deleted")
+            .order_by(change.c.id)
+        )
+        return {
+            row.key: (row.snapshot_id, parse(row.document.encode()))
+            for row in self._each(query, keys)
+        }
+
+    def state(
+        self, source: Source, kind: Kind, snapshot_id: int | None = None
+    ) -> Iterator[tuple[str, Document]]:
+        """All objects of a kind as (key, document), at a snapshot or as seen last, by key."""
+        change = self._tables.change
+        query = sa.select(change.c.key, change.c.document).where(
+            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
+        )
+        for batch in self._by_key(query):
+            for row in batch:
+                yield row.key, parse(row.document.encode())
+
+    def touched(
+        self, source: Source, kind: Kind, after_id: int, until_id: int
+    ) -> Iterator[list[str]]:
+        """Batches of the keys that have changed after a snapshot, until another one, by key."""
+        change = self._tables.change
+        query = (
+            sa.select(change.c.key)
+            .distinct()
+            .where(*self._of(source, kind))
+            .where(change.c.snapshot_id > after_id, change.c.snapshot_id <= until_id)
+        )
+        for batch in self._by_key(query):
+            yield [row.key for row in batch]
+
+    def has_seen(self, source: Source, kind: Kind, keys: Iterable[str]) -> bool:
+        """Is there anything in the history of any of these keys?"""
+        query = sa.select(self._tables.change.c.key).where(*self._of(source, kind)).limit(1)
+        return any(True for _ in self._each(query, keys))
+
+    def changes(
+        self,
+        keys: Mapping[Source, Collection[str] | None],
+        kinds: Collection[str],
+        since: datetime | None = None,
+    ) -> Iterator[Change]:
+        """What changed, the latest first.
+
+        Args:
+            keys: whose history: {source: keys of its objects, None for all}.
+            kinds: names of kinds, `file` among them if wanted.
+            since: only what snapshots saw that were begun then or later.
+        """
+        change, snapshot = self._tables.change, self._tables.snapshot
+        before = change.alias()
+        mine = [
+            sa.and_(
+                change.c.source_id == source.id,
+                sa.true() if some is None else change.c.key.in_(some),
+            )
+            for source, some in keys.items()
+        ]
+        query = (
+            sa.select(change, snapshot.c.started_at, before.c.document.label("before"))
+            .join(snapshot, snapshot.c.id == change.c.snapshot_id)
+            .outerjoin(
+                before,
+                sa.and_(
+                    before.c.source_id == change.c.source_id,
+                    before.c.kind == change.c.kind,
+                    before.c.key == change.c.key,
+                    before.c.superseded_in == change.c.snapshot_id,
+                ),
+            )
+            .where(sa.or_(sa.false(), *mine), change.c.kind.in_(kinds))
+            .order_by(change.c.id.desc())
+            .limit(_BATCH)
+        )
+        if since is not None:
+            query = query.where(snapshot.c.started_at >= since)
+        sources = {each.id: each for each in keys}
+        batch = self._all(query)
+        while batch:
+            for row in batch:
+                yield _change_of(row, sources[row.source_id])
+            batch = self._all(query.where(change.c.id < batch[-1].id))
+
+    def _of(self, source: Source, kind: Kind) -> tuple[sa.ColumnElement[bool], ...]:
+        change = self._tables.change
+        return change.c.source_id == source.id, change.c.kind == kind.name
+
+    def _at(self, snapshot_id: int | None) -> sa.ColumnElement[bool]:
+        """The changes that stood at a snapshot, or that stand now."""
+        change = self._tables.change
+        last = change.c.superseded_in.is_(None)
+        if snapshot_id is None:
+            return last
+        later = sa.or_(last, change.c.superseded_in > snapshot_id)
+        return sa.and_(change.c.snapshot_id <= snapshot_id, later)
+
+    def _by_key(self, query: sa.Select[Any]) -> Iterator[list[sa.Row[Any]]]:
+        key = self._tables.change.c.key
+        query, after = query.order_by(key).limit(_BATCH), ""
+        while batch := self._all(query.where(key > after)):
+            yield batch
+            after = batch[-1].key
+
+    def _each(self, query: sa.Select[Any], keys: Iterable[str]) -> Iterator[sa.Row[Any]]:
+        waiting = iter(keys)
+        while batch := list(islice(waiting, _BATCH)):
+            yield from self._all(query.where(self._tables.change.c.key.in_(batch)))
+
+    def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+        with self._engine.connect() as connection, connection.begin():
+            return list(connection.execute(query))
+
+
+def _change_of(row: sa.Row[Any], source: Source) -> Change:
+    return Change(
+        source=source,
+        snapshot_id=row.snapshot_id,
+        seen_at=row.started_at,
+        kind=row.kind,
+        key=row.key,
+        op=row.op,
+        before=parsed(row.before),
+        document=parsed(row.document),
+    )

@@ -1,0 +1,135 @@
+"""Status: what there is, and how fresh it is.
+
+A source is as fresh as the kind of it that was not seen whole for longest: a run that was limited
+to some kinds makes only those fresh.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sync.kind import Kind
+from sync.mirror import standing
+from sync.mirror.mirror import Mirror
+from sync.mirror.standing import OpenRestore
+from sync.mirror.values import Snapshot, Source, Status
+
+TOO_OLD = 7
+"""Exit code of a status that finds a source older than allowed."""
+
+_WORST_FIRST = (
+    Status.FAILED,
+    Status.INTERRUPTED,
+    Status.RUNNING,
+    Status.INCOMPLETE,
+    Status.COMPLETE,
+    Status.FORGOTTEN,
+)
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """How one source stands.
+
+    Attributes:
+        kinds: {kind: when it was last seen whole, or None}.
+        last: its last snapshot, however that went; None if there is none.
+        missing: files it refers to that the remote does not have.
+        failed: files it refers to that could not be fetched.
+    """
+
+    source: Source
+    kinds: Mapping[str, datetime | None]
+    last: Snapshot | None
+    missing: int
+    failed: int
+
+    @property
+    def complete_at(self) -> datetime | None:
+        """When all of it had been seen whole."""
+        return whole_at(self.kinds.values())
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run."""
+
+    id: int
+    started_at: datetime
+    status: Status
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a mirror stands.
+
+    Attributes:
+        now: what ages count from.
+        sources: those that are not gone.
+        run: the last one.
+        restores: those that were left open.
+    """
+
+    now: datetime
+    sources: tuple[SourceStatus, ...]
+    run: Run | None
+    restores: tuple[OpenRestore, ...]
+
+    def too_old(self, max_age: timedelta) -> list[SourceStatus]:
+        """The sources that were not seen whole within a time."""
+        return [each for each in self.sources if is_too_old(each.complete_at, self.now, max_age)]
+
+
+def status(mirror: Mirror, kinds: Mapping[str, Kind]) -> Standing:
+    """Look how a mirror stands.
+
+    Args:
+        mirror: which one.
+        kinds: the registry; a source must be seen whole in all kinds of its scope.
+    """
+    seen, files = standing.last_seen_whole(mirror), standing.files_by_status(mirror)
+    snapshots = {each.source.id: each for each in standing.last_snapshots(mirror)}
+    found = tuple(
+        SourceStatus(
+            source=source,
+            kinds={
+                kind.name: seen.get((source.id, kind.name))
+                for kind in kinds.values()
+                if kind.scope is source.scope
+            },
+            last=snapshots.get(source.id),
+            missing=files.get((source.id, "missing"), 0),
+            failed=files.get((source.id, "failed"), 0),
+        )
+        for source in mirror.sources()
+        if source.gone_at is None
+    )
+    run = _last_run(list(snapshots.values()))
+    return Standing(datetime.now(UTC), found, run, tuple(standing.open_restores(mirror)))
+
+
+def whole_at(kinds: Collection[datetime | None]) -> datetime | None:
+    """When all of several kinds had been seen whole; None if one never was, or there is none."""
+    seen = [each for each in kinds if each is not None]
+    return min(seen) if seen and len(seen) == len(kinds) else None
+
+
+def is_too_old(seen_at: datetime | None, now: datetime, max_age: timedelta) -> bool:
+    """Is a sight older than allowed? What was never seen is."""
+    return seen_at is None or now - seen_at > max_age
+
+
+def worst_status(statuses: Collection[Status]) -> Status:
+    """How a run went whose snapshots went so."""
+    return min(statuses, key=_WORST_FIRST.index)
+
+
+def _last_run(last: Collection[Snapshot]) -> Run | None:
+    """The last run, of which every source that it looked at has its last snapshot."""
+    if not last:
+        return None
+    run_id = max(each.run_id for each in last)
+    mine = [each for each in last if each.run_id == run_id]
+    return Run(
+        run_id, min(each.started_at for each in mine), worst_status([each.status for each in mine])
+    )
