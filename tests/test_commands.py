@@ -172,7 +172,7 @@ def test_a_mirror_of_a_newer_version_ends_with_10_and_is_left_alone(work: Workpl
         expect(work.run(name), 10, "newer version")
 
 
-@pytest.mark.parametrize("name", ["snapshots", "check", "show person x"])
+@pytest.mark.parametrize("name", ["snapshots", "check", "show person x", "log", "diff 1", "status"])
 def test_a_reader_without_a_mirror_ends_with_10(work: Workplace, name: str):
     expect(work.run(*name.split()), 10, "no mirror here yet", "backup")
 

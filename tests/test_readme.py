@@ -11,8 +11,10 @@ from workplace import Workplace
 from sync.cli import _COMMANDS, cli, run
 from sync.cli.kinds import restored
 from sync.errors import SyncError
+from sync.history import DIFFERENT
 from sync.kinds import KINDS
 from sync.sandbox import demo_world
+from sync.status import TOO_OLD
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -58,7 +60,7 @@ def test_the_table_of_exit_codes_knows_every_error():
         error = todo.pop()
         codes.add(error.exit_code)
         todo += error.__subclasses__()
-    assert codes | {0, 3, 143} == told
+    assert codes | {0, 3, TOO_OLD, DIFFERENT, 143} == told
 
 
 def test_the_two_command_lines_that_work_anywhere_are_there():
