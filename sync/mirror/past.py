@@ -128,11 +128,12 @@ class Past:
         """
         change, snapshot = self._tables.change, self._tables.snapshot
         before = change.alias()
+        # Without keys the primary key gives the order; `+ 0` keeps SQLite from the index by source,
+        # which would sort all there is for every batch.
         mine = [
-            sa.and_(
-                change.c.source_id == source.id,
-                sa.true() if some is None else change.c.key.in_(some),
-            )
+            change.c.source_id + 0 == source.id
+            if some is None
+            else sa.and_(change.c.source_id == source.id, change.c.key.in_(some))
             for source, some in keys.items()
         ]
         query = (
