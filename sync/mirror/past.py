@@ -127,9 +127,8 @@ class Past:
             since: only what snapshots saw that were begun then or later.
         """
         change, snapshot = self._tables.change, self._tables.snapshot
-        before = change.alias()
-        # Without keys the primary key gives the order; `+ 0` keeps SQLite from the index by source,
-        # which would sort all there is for every batch.
+        # Without keys the primary key gives the order; `+ 0` keeps databases from other indexes,
+        # after which all there is would be sorted for every batch.
         mine = [
             change.c.source_id + 0 == source.id
             if some is None
@@ -137,7 +136,30 @@ class Past:
             for source, some in keys.items()
         ]
         query = (
+            sa.select(change.c.id)
+            .where(sa.or_(sa.false(), *mine), change.c.kind.in_(kinds))
+            .order_by(change.c.id.desc())
+            .limit(_BATCH)
+        )
+        if since is not None:
+            first = sa.select(sa.func.min(snapshot.c.id)).where(snapshot.c.started_at >= since)
+            query = query.where(change.c.snapshot_id + 0 >= first.scalar_subquery())
+        sources = {each.id: each for each in keys}
+        batch = self._with_before(query)
+        while batch:
+            for row in batch:
+                # A clock may have been set back between two snapshots.
+                if since is None or row.started_at >= since:
+                    yield _change_of(row, sources[row.source_id])
+            batch = self._with_before(query.where(change.c.id < batch[-1].id))
+
+    def _with_before(self, ids: sa.Select[Any]) -> list[sa.Row[Any]]:
+        """Changes, the latest first, with what was there before and when they were seen."""
+        change, snapshot = self._tables.change, self._tables.snapshot
+        chosen, before = ids.subquery(), change.alias()
+        query = (
             sa.select(change, snapshot.c.started_at, before.c.document.label("before"))
+            .join(chosen, chosen.c.id == change.c.id)
             .join(snapshot, snapshot.c.id == change.c.snapshot_id)
             .outerjoin(
                 before,
@@ -148,18 +170,9 @@ class Past:
                     before.c.superseded_in == change.c.snapshot_id,
                 ),
             )
-            .where(sa.or_(sa.false(), *mine), change.c.kind.in_(kinds))
             .order_by(change.c.id.desc())
-            .limit(_BATCH)
         )
-        if since is not None:
-            query = query.where(snapshot.c.started_at >= since)
-        sources = {each.id: each for each in keys}
-        batch = self._all(query)
-        while batch:
-            for row in batch:
-                yield _change_of(row, sources[row.source_id])
-            batch = self._all(query.where(change.c.id < batch[-1].id))
+        return self._all(query)
 
     def _of(self, source: Source, kind: Kind) -> tuple[sa.ColumnElement[bool], ...]:
         change = self._tables.change
