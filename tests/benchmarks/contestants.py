@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 
@@ -114,7 +115,7 @@ def environment(checkout: Path) -> dict[str, str]:
     }
 
 
-def ask(contestant: Contestant, folder: Path, query: str) -> list[tuple[str, ...]]:
+def ask(contestant: Contestant, folder: Path, query: str) -> list[tuple[Any, ...]]:
     """What a query on a contestant's database gives."""
     with closing(sqlite3.connect(folder / contestant.database)) as database:
         return database.execute(query).fetchall()

@@ -178,7 +178,12 @@ async def serve(number: int, port: int) -> None:
     server = await loop.create_server(lambda: Connection(remote), "127.0.0.1", port)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    loop.add_reader(sys.stdin, lambda: sys.stdin.read(1) or ended.set())
+
+    def heard() -> None:
+        if not sys.stdin.read(1):
+            ended.set()
+
+    loop.add_reader(sys.stdin, heard)
     await ended.wait()
 
 

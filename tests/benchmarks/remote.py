@@ -34,6 +34,7 @@ def serving(people: int) -> Iterator[Remote]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield Remote(f"http://127.0.0.1:{int(process.stdout.readline())}")
+            port = process.stdout.readline() if process.stdout else ""
+            yield Remote(f"http://127.0.0.1:{int(port)}")
         finally:
             process.communicate()

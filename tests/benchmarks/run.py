@@ -200,7 +200,9 @@ def truth_table(truths: Sequence[Truth]) -> Iterator[str]:
 def main() -> None:
     """Read the command line, measure, and print."""
     options = _options()
-    bench, measures, truths = Bench(options), [], []
+    bench = Bench(options)
+    measures: list[Measure] = []
+    truths: list[Truth] = []
     about = {
         "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
@@ -213,19 +215,21 @@ def main() -> None:
     bench.warm_up()
     for people in options.people:
         with serving(people) as remote:
-            for each in bench.speed(remote, people):
-                measures.append(each)
-                _tell(each)
+            for measure in bench.speed(remote, people):
+                measures.append(measure)
+                _tell(measure)
     # Last, because its sets would raise the peak memory that a child is born with.
     for people in options.truth_people:
         with serving(people) as remote:
-            for each in bench.truth(remote, people):
-                truths.append(each)
-                _tell(each)
+            for truth in bench.truth(remote, people):
+                truths.append(truth)
+                _tell(truth)
     sys.stdout.writelines((*speed_table(measures), "\n", *truth_table(truths)))
     if options.json:
         raw = {"about": about, "speed": [asdict(each) for each in measures]}
-        options.json.write_text(json.dumps({**raw, "truth": [asdict(t) for t in truths]}, indent=1))
+        options.json.write_text(
+            json.dumps({**raw, "truth": [asdict(each) for each in truths]}, indent=1)
+        )
 
 
 def _tell(figures: Measure | Truth) -> None:
