@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from sync.absence import Acceptance
 from sync.api.account import Account, Agent
 from sync.api.remote import Access
 from sync.errors import AccountRefused, RemoteError, SyncError, UsageError, worst
@@ -29,6 +30,8 @@ class Wishes:
         concurrency: calls side by side.
         origins: where files may be fetched from besides the Backend.
         reason: `manual`, `schedule`, `before_restore` or `after_restore`.
+        is_guarded: hold back absences that are too many to believe (design 6.2).
+        accept_deletions: {kind: how many} of them are right, in one source.
     """
 
     memoris: Sequence[str] = ()
@@ -38,6 +41,8 @@ class Wishes:
     concurrency: int = 4
     origins: frozenset[str] = frozenset()
     reason: str = "manual"
+    is_guarded: bool = True
+    accept_deletions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def backup(
         RemoteError: the account's Memoris cannot be listed at all.
     """
     chosen = choose_kinds(wishes.kinds, kinds)
+    choose_kinds(frozenset(wishes.accept_deletions), kinds)
     owned = account.agents()
     agents = choose_agents(wishes.memoris, owned)
     store.prepare()
@@ -90,6 +96,8 @@ def backup(
         origins=wishes.origins,
         reason=wishes.reason,
         watch=watch,
+        is_guarded=wishes.is_guarded,
+        accepted=Acceptance(wishes.accept_deletions),
     )
     others = {agent.memori_id for agent in owned} - {agent.memori_id for agent in agents}
     of_account, exit_codes = OpenSnapshot(run, source), []

@@ -74,7 +74,10 @@ def canonical(value: Any) -> str:
 
 def storable(text: str) -> str:
     """Replace the characters that PostgreSQL refuses in a text column by U+FFFD."""
-    return _UNSTORABLE.sub("\ufffd", text) if _UNSTORABLE.search(text) else text
+    # Most texts are plain, and looking is much faster than searching.
+    if text.isascii() and "\0" not in text:
+        return text
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def scrub(document: Document, depth: int = 0) -> Document:
@@ -88,8 +91,12 @@ def scrub(document: Document, depth: int = 0) -> Document:
     # A map of the owner's may have a key of that name; an audit field stands beside a stamp.
     fields = SESSION_FIELDS if document.keys() & _STAMPS else SESSION_FIELDS - _OLD_NAMES
     return {
-        field: session_mark(value)
+        field: value
+        if value is None
+        else session_mark(value)
         if field in fields and isinstance(value, str) and value
+        else value
+        if type(value) is str and "/" not in value and "=" not in value
         else _scrub_value(value, depth + 1)
         for field, value in document.items()
     }
@@ -117,8 +124,7 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 def _scrub_value(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        # Most texts hold no path at all: look before searching.
-        return _scrub_text(value) if "/" in value or "=" in value else value
+        return _scrub_text(value)
     if isinstance(value, dict):
         return scrub(value, depth)
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 """Fields of documents: their types, their columns, and the paths that roles are given by. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -68,7 +68,7 @@ def paths_of(paths: Iterable[str]) -> Paths:
 def without(document: Document, ignored: Paths) -> Document:
     """A document without some of its fields, and without nulls, at any depth."""
     return {
-        name: _without_inside(name, value, ignored)
+        name: value if type(value) is str else _without_inside(name, value, ignored)
         for name, value in document.items()
         if value is not None and ignored.get(name, ...) is not None
     }
@@ -85,21 +85,31 @@ def _without_inside(name: str, value: Any, ignored: Paths) -> Any:
 
 def typed(value: Any, kind: Type) -> Any:
     """A value as its column takes it on any database; null if it is of another type."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    match kind:
-        case _ if value is None:
-            return None
-        case Type.TEXT:
-            return storable(value if isinstance(value, str) else canonical(value))
-        case Type.JSON:
-            return canonical(value)
-        case Type.BOOLEAN:
-            return value if isinstance(value, bool) else None
-        case Type.REAL:
-            return float(value) if is_number and abs(value) < _DOUBLE_LIMIT else None
-        case Type.INTEGER:
-            return (
-                value
-                if isinstance(value, int) and is_number and abs(value) < _BIGINT_LIMIT
-                else None
-            )
+    return None if value is None else _CONVERT[kind](value)
+
+
+def _text(value: Any) -> str:
+    return storable(value if isinstance(value, str) else canonical(value))
+
+
+def _boolean(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _integer(value: Any) -> int | None:
+    fits = type(value) is int and abs(value) < _BIGINT_LIMIT
+    return value if fits else None
+
+
+def _real(value: Any) -> float | None:
+    fits = type(value) in (int, float) and abs(value) < _DOUBLE_LIMIT
+    return float(value) if fits else None
+
+
+_CONVERT: Mapping[Type, Callable[[Any], Any]] = {
+    Type.TEXT: _text,
+    Type.INTEGER: _integer,
+    Type.REAL: _real,
+    Type.BOOLEAN: _boolean,
+    Type.JSON: canonical,
+}

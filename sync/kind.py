@@ -11,7 +11,7 @@ element of the list `answers`. A nested field that is not named has the role of 
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -44,6 +44,7 @@ AUDIT: Fields = {
 }
 """The audit fields of nearly every Engine object, in both namings (aisuru-api.md 2)."""
 
+_PAGE = "/{from}/{howMany}"
 # An index of PostgreSQL takes no more.
 _LONGEST_KEY = 500
 
@@ -72,7 +73,12 @@ class Route:
     @property
     def paged(self) -> bool:
         """Does the listing come in pages, with a count?"""
-        return "{from}" in self.template
+        return _PAGE in self.template
+
+    @property
+    def whole(self) -> "Route":
+        """The same listing in one answer (aisuru-api.md 6)."""
+        return replace(self, template=self.template.replace(_PAGE, ""))
 
 
 Ident = tuple[str, str]
@@ -331,6 +337,12 @@ def adopt(found: Any, child: Kind, parent_key: str) -> list[Document]:
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise BadAnswer(f"{parent.field} of a {parent.kind} is not a list of objects")
     return [{**each, parent.key: parent_key, parent.position: n} for n, each in enumerate(found)]
+
+
+def in_place(kind: Kind, asked: Document, listed: Document) -> Document:
+    """An object as a listing shows it: asked for alone, a child does not say where it belongs."""
+    place = (kind.parent.key, kind.parent.position) if kind.parent else ()
+    return {**asked, **{name: listed.get(name) for name in place}}
 
 
 def _parent_of(child: Kind) -> Parent:

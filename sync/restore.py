@@ -249,6 +249,7 @@ class Restore:
             concurrency=self._wishes.concurrency,
             origins=self._wishes.origins,
             reason=reason,
+            is_guarded=False,
         )
         result = backup(
             self._account,

@@ -6,13 +6,16 @@ snapshot is worth is decided by `kind_status` and `snapshot_status`, which are p
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, fields
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
 import structlog
 
+from sync.absence import Acceptance, held_back, is_suspicious
 from sync.api.paging import Listing
 from sync.api.remote import Access, accept
 from sync.document import Document
@@ -26,13 +29,14 @@ from sync.errors import (
 )
 from sync.fetch import FAILED, fetch
 from sync.files import FileStore
-from sync.kind import Kind, adopt, children, cut_out
+from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
 from sync.link import FileRef, file_refs
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
 
 PARTIAL = 3
+GUARDED = 6
 
 Watch = Callable[[str, str, int, int | None], None]
 """Told of progress: source name, what is being fetched, how many so far, of how many."""
@@ -45,6 +49,7 @@ class Run:
     Attributes:
         kinds: what the run is limited to, parents before children.
         is_whole: the run covers every kind.
+        is_guarded: absences that are too many are held back, unless they are accepted.
     """
 
     run_id: int
@@ -57,18 +62,20 @@ class Run:
     origins: frozenset[str]
     reason: str
     watch: Watch
+    is_guarded: bool
+    accepted: Acceptance
 
 
-def kind_status(received: int, why: str) -> Status:
+def kind_status(listed: int, why: str) -> Status:
     """How far the listing of a kind can be trusted.
 
     Args:
-        received: how many objects came.
+        listed: how many objects were seen.
         why: what went wrong, or "".
     """
     if not why:
         return Status.COMPLETE
-    return Status.INCOMPLETE if received else Status.FAILED
+    return Status.INCOMPLETE if listed else Status.FAILED
 
 
 def snapshot_status(kinds: Collection[Status], error: str | None, failed_files: int) -> Status:
@@ -175,65 +182,112 @@ class OpenSnapshot:
 
     def _list_kind(self, access: Access, kind: Kind) -> None:
         family = (kind, *children(kind, self._run.kinds))
-        listing, why = Listing(access, kind, self._run.page_size), ""
+        listing = Listing(access, kind, self._run.page_size, self._run.concurrency)
+        held: dict[str, str] = {}
+        why = ""
         try:
-            for documents, count in listing.pages():
-                listing.note_new(self._record(access, kind, documents))
-                self._run.watch(self._source.name, kind.name, listing.received, count)
+            self._read(access, listing)
             if not listing.doubt:
-                self._confirm_absences(access, family)
+                held = self._settle_absences(access, listing, family)
         except (AccountRefused, Interrupted) as error:
-            self._conclude(family, listing, str(error))
+            self._conclude(family, str(error))
             raise
         except RemoteError as error:
             why = str(error)
             self._note(error)
         if listing.doubt and not why:
             self.exit_codes.append(PARTIAL)
-        self._conclude(family, listing, why or listing.doubt)
+        self._conclude(family, why or listing.doubt, held)
 
-    def _record(self, access: Access, kind: Kind, documents: Sequence[Document]) -> int:
+    def _read(self, access: Access, listing: Listing) -> None:
+        kind = listing.kind
+        for sight in listing.sights():
+            new = self._record(access, kind, sight.documents, sight.pass_number)
+            listing.note_new(new)
+            self._run.watch(self._source.name, kind.name, listing.received, sight.count)
+
+    def _record(
+        self, access: Access, kind: Kind, documents: Sequence[Document], pass_number: int = 0
+    ) -> int:
         """Stage objects, and the children embedded in them; returns how many were new."""
         for child in children(kind, self._run.kinds):
             parents, found = [], []
             for document in documents:
                 parent, embedded = cut_out(document, child)
                 if embedded is None:
-                    embedded = access.page(child, 0, self._run.page_size, parent).documents
+                    embedded = access.whole(child, parent).documents
                 adopted = adopt(embedded, child, kind.key_of(parent))
                 found += [accept(child, each) for each in adopted]
                 parents.append(parent)
             documents = parents
             self._tell_undeclared(child, found)
-            self._staging.record(child, found)
+            self._staging.record(child, found, pass_number)
         self._tell_undeclared(kind, documents)
-        return self._staging.record(kind, documents)
+        return self._staging.record(kind, documents, pass_number)
 
-    def _confirm_absences(self, access: Access, family: Sequence[Kind]) -> None:
+    def _settle_absences(
+        self, access: Access, listing: Listing, family: Sequence[Kind]
+    ) -> dict[str, str]:
+        """Find out what became of what was not seen (design 6.2).
+
+        Returns:
+            {kind: why none of its absences was looked into}; children share their parent's lot.
+        """
+        held: dict[str, str] = {}
         for kind in family:
-            for document in self._staging.absent(kind):
-                try:
-                    live = access.get(kind, document)
-                except NotFound:
-                    self._staging.note_gone(kind, kind.key_of(document))
-                    continue
-                if kind.parent:
-                    # Asked for alone, a child does not say where it belongs.
-                    place = (kind.parent.key, kind.parent.position)
-                    live = {**live, **{name: document.get(name) for name in place}}
-                self._record(access, kind, [live])
+            absent, there = self._staging.count_absent(kind)
+            if kind.parent and kind.parent.kind in held:
+                held[kind.name] = f"held back with {kind.parent.kind}"
+            elif self._is_too_much(kind, absent, there):
+                held[kind.name] = held_back(kind.name, absent, there)
+                self.exit_codes.append(GUARDED)
+            elif kind.get:
+                self._ask_each(access, kind)
+            elif absent:
+                self._read(access, listing)
+                if not listing.doubt:
+                    for document in self._staging.absent(kind):
+                        self._staging.note_gone(kind, kind.key_of(document))
+        return held
 
-    def _conclude(self, family: Sequence[Kind], listing: Listing, why: str) -> None:
+    def _is_too_much(self, kind: Kind, absent: int, there: int) -> bool:
+        run = self._run
+        is_guarded = run.is_guarded and is_suspicious(absent, there)
+        return is_guarded and not run.accepted.take(kind.name, absent)
+
+    def _ask_each(self, access: Access, kind: Kind) -> None:
+        """Ask the absent objects themselves, side by side; what lives is mirrored from that."""
+
+        def look(document: Document) -> Document | None:
+            try:
+                return access.get(kind, document)
+            except NotFound:
+                return None
+
+        absent = self._staging.absent(kind)
+        with ThreadPoolExecutor(self._run.concurrency, thread_name_prefix="absence") as pool:
+            while batch := list(islice(absent, 16 * self._run.concurrency)):
+                for document, live in zip(batch, pool.map(look, batch), strict=True):
+                    if live is None:
+                        self._staging.note_gone(kind, kind.key_of(document))
+                    else:
+                        self._record(access, kind, [in_place(kind, live, document)])
+
+    def _conclude(
+        self, family: Sequence[Kind], why: str, held: Mapping[str, str] | None = None
+    ) -> None:
         """Commit what was seen of a kind and its children, with how far it can be trusted."""
         tallies = self._staging.commit(family)
-        status = kind_status(listing.received, why)
         for kind in family:
+            tally, error = tallies[kind.name], why or (held or {}).get(kind.name, "")
+            status = kind_status(tallies[family[0].name].listed, error)
             self._statuses[kind.name] = status
-            result = KindResult(status, tallies[kind.name], why or None)
-            self._run.mirror.record_kind(self.id, kind.name, result)
-            self._log.info("kind.listed", kind=kind.name, status=status, **vars(result.tally))
-        if why:
-            self._log.warning("kind.not_complete", kind=family[0].name, why=why)
+            self._run.mirror.record_kind(
+                self.id, kind.name, KindResult(status, tally, error or None)
+            )
+            self._log.info("kind.listed", kind=kind.name, status=status, **vars(tally))
+            if error:
+                self._log.warning("kind.not_complete", kind=kind.name, why=error)
 
     def _note_files(self, kind: Kind) -> None:
         """Note what files the mirrored objects of a kind refer to."""

@@ -181,7 +181,7 @@ def test_a_remote_that_gives_fewer_per_page_than_asked_is_read_to_the_end(
 def test_a_page_that_is_no_page_makes_its_kind_fail_loudly_and_deletes_nothing(
     serve, workplace: Workplace, world: World, answer: dict[str, object], why: str
 ):
-    faults = FaultSet([Fault(path=PEOPLE, nth=2, **answer)])
+    faults = FaultSet([Fault(path=PEOPLE, nth=2, times=4, **answer)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
@@ -199,18 +199,39 @@ def test_a_page_that_is_no_page_makes_its_kind_fail_loudly_and_deletes_nothing(
     assert why in " ".join(listed.split())
 
 
-def test_a_list_with_fewer_objects_than_it_announces_proves_nothing(
-    serve, workplace: Workplace, world: World
+@pytest.mark.parametrize(
+    ("count", "people", "why"),
+    [
+        (5, "[]", "0 objects came where 5 were announced"),
+        (0, '[{"personID": "p-anna-1"}]', "1 objects came where 0 were announced"),
+        (2, '[{"personID": "p-anna-1"}, {"personID": "p-anna-1"}]', "only 1 of 2"),
+    ],
+)
+def test_a_list_that_does_not_hold_what_it_announces_proves_nothing(
+    serve, workplace: Workplace, world: World, count: int, people: str, why: str
 ):
-    body = '{"resultCode": 0, "count": 5, "people": []}'
-    faults = FaultSet([Fault(path=PEOPLE, nth=2, status=200, body=body)])
+    body = f'{{"resultCode": 0, "count": {count}, "people": {people}}}'
+    faults = FaultSet([Fault(path=PEOPLE, nth=2, times=4, status=200, body=body)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
         result = workplace.backup(code=3)
 
-    assert "0 objects came where 5 were announced" in kind(result, "Guide", "person")["error"]
+    assert why in kind(result, "Guide", "person")["error"]
+    assert kind(result, "Guide", "person")["deleted"] == 0
     assert workplace.sql("select count(*) from person") == [(2,)]
+
+
+def test_a_list_that_is_wrong_once_is_read_again_and_heals(serve, workplace, world: World):
+    body = '{"resultCode": 0, "count": 5, "people": []}'
+    faults = FaultSet([Fault(path=PEOPLE, nth=1, times=3, status=200, body=body)])
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        result = workplace.backup()
+        templates = [each.template for each in sandbox.calls if "/People/" in each.template]
+    faults.check()
+    assert kind(result, "Guide", "person")["listed"] == 2
+    assert templates == ["/memori/v2/People/{strSessionID}"]
 
 
 def test_a_remote_that_is_busy_for_a_moment_is_asked_again(

@@ -87,7 +87,7 @@ def test_what_an_interrupted_listing_saw_is_kept_and_marked(
         def stop(self: object, *_: object) -> None:
             raise real("now")
 
-        monkeypatch.setattr("sync.snapshot.OpenSnapshot._confirm_absences", stop)
+        monkeypatch.setattr("sync.snapshot.OpenSnapshot._settle_absences", stop)
         assert workplace.run("backup").code == 130
     rows = workplace.sql("select status, listed, error from snapshot_kind")
     assert rows == [("incomplete", 1, "now")]

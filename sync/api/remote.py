@@ -78,25 +78,38 @@ class Access:
             lambda credential: self.transport.call(route, {**path, **credential}, body, part=part)
         )
 
-    def page(self, kind: Kind, start: int, how_many: int, parent: Document | None = None) -> Page:
-        """One page of a kind's listing; a kind that is not paged comes whole.
+    def page(self, kind: Kind, start: int, how_many: int) -> Page:
+        """One page of a kind's listing.
+
+        Args:
+            kind: what to list; its listing is paged.
+            start: index of the first object.
+            how_many: the most objects to ask for; the remote may give fewer.
+
+        Raises:
+            BadAnswer: the answer holds no list, or no count.
+        """
+        return self._list(kind, _route(kind.list, kind), {"from": start, "howMany": how_many})
+
+    def whole(self, kind: Kind, parent: Document | None = None) -> Page:
+        """A kind's whole listing in one answer.
 
         Args:
             kind: what to list.
-            start: index of the first object.
-            how_many: the most objects to ask for; the remote may give fewer.
             parent: the object whose children are listed, for kinds that have a parent.
 
         Raises:
             BadAnswer: the answer holds no list, or no count where one is due.
         """
-        route = _route(kind.list, kind)
-        answer = self.call(route, {**(parent or {}), "from": start, "howMany": how_many})
+        return self._list(kind, _route(kind.list, kind).whole, parent or {})
+
+    def _list(self, kind: Kind, route: Route, path: Mapping[str, Any]) -> Page:
+        answer = self.call(route, path)
         found, count = answer.get(route.answer), answer.get(route.count)
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise BadAnswer(f"{name_of(route)}: `{route.answer}` is not a list of objects")
         is_counted = isinstance(count, int) and not isinstance(count, bool)
-        if route.paged and not is_counted:
+        if _route(kind.list, kind).paged and not is_counted:
             raise BadAnswer(f"{name_of(route)}: there is no `{route.count}`")
         return Page([accept(kind, each) for each in found], count if is_counted else None)
 
@@ -114,6 +127,8 @@ class Access:
         found = self.call(route, _address(kind, document)).get(route.answer)
         if not isinstance(found, dict):
             raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
+        if kind.key_of(found) != kind.key_of(document):
+            raise BadAnswer(f"{name_of(route)}: it answers with another {kind.name}")
         return accept(kind, found)
 
     def create(self, kind: Kind, document: Document) -> str:

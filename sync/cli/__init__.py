@@ -53,8 +53,8 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 complete, 2 usage or configuration, 3 partial, 4 damage found, 5 remote "
-    "unavailable, 7 too old, 8 disk or database, 10 no usable mirror, 11 locked, 12 credentials, "
-    "20 differences found, 130/143 interrupted, 1 a bug.",
+    "unavailable, 6 too much gone to believe, 7 too old, 8 disk or database, 10 no usable mirror, "
+    "11 locked, 12 credentials, 20 differences found, 130/143 interrupted, 1 a bug.",
 )
 @click.version_option(__version__, message="%(version)s")
 @click.option("--config", "config_path", metavar="PATH", help="The configuration to use.")

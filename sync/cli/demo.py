@@ -119,7 +119,7 @@ def _edit(app: "App") -> list[str]:
     with app.account() as account:
         agent = choose_agent(_AGENT, account.agents())
         with account.giver(agent) as access:
-            first, second, *_ = access.page(memory, 0, 10).documents
+            first, second, *_ = access.page(memory, 0, 2).documents
             access.update(memory, {**first, "title": f"{first['title']} (orari nuovi)"})
             access.delete(memory, second)
             visitor = {"personType": "Receiver", "name": "Livia", "pin": "004217", "tag": "🦉"}

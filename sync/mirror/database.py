@@ -131,11 +131,24 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+@contextmanager
+def driver_errors(connection: sa.Connection) -> Iterator[None]:
+    """Turn what the driver itself raises into a `StorageError`, as SQLAlchemy's errors are."""
+    try:
+        yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _failed(error) from error
+
+
 def _translate(context: sa.engine.ExceptionContext) -> None:
     error = context.original_exception
     # A signal may strike while the driver works; what it raises is not the driver's.
     if context.sqlalchemy_exception is None or isinstance(error, SyncError | KeyboardInterrupt):
         return
+    raise _failed(error) from error
+
+
+def _failed(error: BaseException) -> StorageError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     hint = next((hint for sign, hint in _HINTS.items() if sign in reason), _HINTS[""])
-    raise StorageError(f"the database failed: {reason}", hint) from error
+    return StorageError(f"the database failed: {reason}", hint)

@@ -16,36 +16,31 @@ from sync.document import Document, canonical, parse
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.link import FileRef
+from sync.mirror.apply import CREATED, FRESHENED, UPDATED, Stage, Tally, apply
+from sync.mirror.bulk import as_parameter, given, load, upsert
 from sync.mirror.database import writing
-from sync.mirror.tables import Tables, typed_columns
+from sync.mirror.tables import Tables
 
 _BATCH = 500
+# What one query takes; a listing may come all at once.
+_PART = 1000
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What a listing of one kind brought.
+class _Statements:
+    """What is asked for every page; built once, because that takes longer than running it.
 
     Attributes:
-        listed: distinct objects seen.
+        known: the documents that the mirror has of the given keys.
+        digests: the digests of their last changes.
+        see: notes the given keys as seen in a pass; its row count is how many were new to it.
+        drop: forgets what was staged of the given keys.
     """
 
-    listed: int = 0
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    unchanged: int = 0
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """The temporary tables of one kind, and the table they lead to."""
-
-    kind: Kind
-    table: sa.Table
-    differs: sa.Table
-    seen: sa.Table
-    gone: sa.Table
+    known: sa.Select[Any]
+    digests: sa.Select[Any]
+    see: sa.Insert
+    drop: sa.Delete
 
 
 class Staging:
@@ -65,40 +60,50 @@ class Staging:
         self._tables = tables
         self._source_id = source_id
         self._snapshot_id = snapshot_id
-        self._stages: dict[str, _Stage] = {}
+        self._stages: dict[str, tuple[Stage, _Statements]] = {}
         self._file_refs: sa.Table | None = None
 
-    def record(self, kind: Kind, documents: Iterable[Document]) -> int:
+    def record(self, kind: Kind, documents: Iterable[Document], pass_number: int = 1) -> int:
         """Note objects as the remote shows them now; the last sight of each wins.
 
+        Args:
+            kind: of all of them.
+            documents: as they may be kept.
+            pass_number: which reading of the listing shows them.
+
         Returns:
-            How many of them had not been seen yet.
+            How many of them had not been seen yet in this pass.
 
         Raises:
             BadAnswer: a document has no usable key; nothing of this call is noted.
         """
-        texts = {kind.key_of(each): (canonical(each), each) for each in documents}
-        return sum(self._record(self._stage(kind), part) for part in _parts(texts))
+        by_key = {kind.key_of(each): each for each in documents}
+        rest = iter(by_key.items())
+        new = 0
+        while part := dict(islice(rest, _PART)):
+            new += self._record(kind, part, pass_number)
+        return new
 
-    def _record(self, stage: _Stage, texts: Mapping[str, tuple[str, Document]]) -> int:
-        kind = stage.kind
+    def _record(self, kind: Kind, documents: Mapping[str, Document], pass_number: int) -> int:
+        stage, ask = self._stage(kind)
+        keys = as_parameter(documents)
+        run = self._connection.execute
         with self._connection.begin():
-            known = self._known(stage, list(texts))
-            new = self._see(stage, list(texts))
-            same = [key for key, (text, _) in texts.items() if known.get(key) == text]
-            self._connection.execute(sa.delete(stage.differs).where(stage.differs.c.key.in_(texts)))
-            rows = [
-                {
-                    "key": key,
-                    "digest": kind.digest(document),
-                    "document": text,
-                    **kind.row(document),
-                }
-                for key, (text, document) in texts.items()
-                if key not in set(same)
-            ]
-            if rows:
-                self._connection.execute(sa.insert(stage.differs), rows)
+            known: dict[str, str] = dict(run(ask.known, keys).all())
+            new = run(ask.see, {**keys, "pass_number": pass_number}).rowcount
+            if new < len(documents) or pass_number > 1:
+                run(ask.drop, keys)
+            texts = {key: canonical(each) for key, each in documents.items()}
+            different = [key for key, text in texts.items() if known.get(key) != text]
+            if different:
+                digests: dict[str, str] = dict(run(ask.digests, as_parameter(different)).all())
+                rows = []
+                for key in different:
+                    document = documents[key]
+                    digest, before = kind.digest(document), digests.get(key)
+                    op = FRESHENED if digest == before else UPDATED if before else CREATED
+                    rows.append((key, op, digest, *kind.row(document).values(), texts[key]))
+                load(self._connection, stage.differs, rows)
         return new
 
     def absent(self, kind: Kind) -> Iterator[Document]:
@@ -107,20 +112,32 @@ class Staging:
         Children are absent only from a parent that was seen: those of a parent that is gone go
         with it, and those of any other parent were not looked at.
         """
-        stage = self._stage(kind)
+        table = self._stage(kind)[0].table
+        query = self._absent(kind, table.c.key, table.c.document)
+        batches = query.order_by(table.c.key).limit(_BATCH)
+        for row in self._by_key(batches, table.c.key):
+            yield parse(row.document.encode())
+
+    def count_absent(self, kind: Kind) -> tuple[int, int]:
+        """How many objects are absent and came back under no other key, and of how many."""
+        table, key_map = self._stage(kind)[0].table, self._tables.key_map
+        count = sa.func.count()
+        came_back = sa.exists().where(key_map.c.kind == kind.name, key_map.c.old_key == table.c.key)
+        there = sa.select(count).where(table.c.source_id == self._source_id)
+        with self._connection.begin():
+            absent = self._connection.execute(self._absent(kind, count).where(~came_back))
+            return absent.scalar_one(), self._connection.execute(there).scalar_one()
+
+    def _absent(self, kind: Kind, *what: Any) -> sa.Select[Any]:
+        stage, _ = self._stage(kind)
         table, seen = stage.table, stage.seen
-        query = (
-            sa.select(table.c.key, table.c.document)
-            .where(table.c.source_id == self._source_id)
-            .where(~sa.exists().where(seen.c.key == table.c.key))
-            .order_by(table.c.key)
-            .limit(_BATCH)
+        query = sa.select(*what).where(
+            table.c.source_id == self._source_id, ~sa.exists().where(seen.c.key == table.c.key)
         )
         if kind.parent:
-            parents = self._stages[kind.parent.kind].seen
+            parents = self._stages[kind.parent.kind][0].seen
             query = query.where(sa.exists().where(parents.c.key == self._parent_of(stage)))
-        for row in self._by_key(query, table.c.key):
-            yield parse(row.document.encode())
+        return query
 
     def refer(self, refs: Iterable[tuple[FileRef, str]]) -> None:
         """Note files that documents refer to, each with the Memori it belongs to, or ""."""
@@ -134,7 +151,7 @@ class Staging:
 
     def count_unfetched(self, owner: str | None) -> int:
         """How many files are noted and not recorded yet; arguments as for `unfetched`."""
-        refs, stage = self._refs(), self._stage(FILE)
+        refs, stage = self._refs(), self._stage(FILE)[0]
         query = sa.select(sa.func.count()).where(~sa.exists().where(stage.seen.c.key == refs.c.key))
         if owner is not None:
             query = query.where(refs.c.owner == owner)
@@ -147,7 +164,7 @@ class Staging:
         Args:
             owner: only those that belong to this Memori; None for all.
         """
-        refs, stage = self._refs(), self._stage(FILE)
+        refs, stage = self._refs(), self._stage(FILE)[0]
         same = sa.and_(stage.table.c.source_id == self._source_id, stage.table.c.key == refs.c.key)
         query = (
             sa.select(refs.c.key, refs.c.url, refs.c.owner, stage.table.c.document)
@@ -164,7 +181,7 @@ class Staging:
 
     def note_gone(self, kind: Kind, key: str) -> None:
         """Note an object as proven gone."""
-        stage = self._stage(kind)
+        stage, _ = self._stage(kind)
         with self._connection.begin():
             self._connection.execute(sa.insert(stage.gone), {"key": key})
 
@@ -177,10 +194,14 @@ class Staging:
         Returns:
             {kind: what came of it}.
         """
-        stages = [self._stage(kind) for kind in kinds]
+        stages = [self._stage(kind)[0] for kind in kinds]
+        place = (self._source_id, self._snapshot_id)
         with writing(self._connection):
             self._take_children_along(stages)
-            return {stage.kind.name: self._apply(stage) for stage in stages}
+            return {
+                stage.kind.name: apply(self._connection, self._tables, stage, *place)
+                for stage in stages
+            }
 
     def _by_key(self, query: sa.Select[Any], key: sa.Column[str]) -> Iterator[sa.Row[Any]]:
         """The rows of a query in batches, so that no transaction stays open between them."""
@@ -207,49 +228,45 @@ class Staging:
                 self._file_refs.create(self._connection, checkfirst=False)
         return self._file_refs
 
-    def _stage(self, kind: Kind) -> _Stage:
+    def _stage(self, kind: Kind) -> tuple[Stage, _Statements]:
         if kind.name not in self._stages:
-            scratch = sa.MetaData()
-            stage = _Stage(
-                kind=kind,
-                table=self._tables.kinds[kind.name],
-                differs=sa.Table(
-                    f"stage_{kind.name}",
-                    scratch,
-                    sa.Column("key", sa.Text, primary_key=True),
-                    sa.Column("digest", sa.Text),
-                    sa.Column("document", sa.Text),
-                    *typed_columns(kind),
-                    prefixes=["TEMPORARY"],
-                ),
-                seen=_keys(f"seen_{kind.name}", scratch),
-                gone=_keys(f"gone_{kind.name}", scratch),
-            )
+            stage = Stage(kind, self._tables.kinds[kind.name])
             with self._connection.begin():
-                scratch.create_all(self._connection, checkfirst=False)
-            self._stages[kind.name] = stage
+                stage.scratch.create_all(self._connection, checkfirst=False)
+            self._stages[kind.name] = stage, self._statements(stage)
         return self._stages[kind.name]
 
-    def _known(self, stage: _Stage, keys: list[str]) -> dict[str, str]:
-        table = stage.table
-        query = sa.select(table.c.key, table.c.document).where(
-            table.c.source_id == self._source_id, table.c.key.in_(keys)
+    def _statements(self, stage: Stage) -> _Statements:
+        table, seen, change = stage.table, stage.seen, self._tables.change
+        dialect = self._connection.dialect
+        keys = given(dialect)
+        mine = (table.c.source_id == self._source_id, table.c.key.in_(keys))
+        number = sa.bindparam("pass_number", type_=sa.Integer)
+        see = upsert(dialect, seen).from_select(
+            ["key", "pass_number"], keys.add_columns(number).where(sa.true())
         )
-        return {row.key: row.document for row in self._connection.execute(query)}
+        see = see.on_conflict_do_update(
+            index_elements=["key"],
+            set_={"pass_number": see.excluded.pass_number},
+            where=seen.c.pass_number != see.excluded.pass_number,
+        )
+        return _Statements(
+            known=sa.select(table.c.key, table.c.document).where(*mine),
+            digests=sa.select(table.c.key, change.c.digest)
+            .join(change, change.c.id == table.c.change_id)
+            .where(*mine),
+            see=see.execution_options(preserve_rowcount=True),
+            drop=sa.delete(stage.differs).where(stage.differs.c.key.in_(keys)),
+        )
 
-    def _see(self, stage: _Stage, keys: list[str]) -> int:
-        again = self._connection.execute(sa.delete(stage.seen).where(stage.seen.c.key.in_(keys)))
-        self._connection.execute(sa.insert(stage.seen), [{"key": key} for key in keys])
-        return len(keys) - again.rowcount
-
-    def _parent_of(self, stage: _Stage) -> sa.ColumnElement[str]:
+    def _parent_of(self, stage: Stage) -> sa.ColumnElement[str]:
         parent = stage.kind.parent
         if parent is None:
             raise ValueError(f"{stage.kind.name} has no parent")
         column, _ = stage.kind.columns[parent.key]
         return stage.table.c[column]
 
-    def _take_children_along(self, stages: Sequence[_Stage]) -> None:
+    def _take_children_along(self, stages: Sequence[Stage]) -> None:
         """Children of a parent that is gone are gone; those seen under another one are not."""
         for child in stages[1:]:
             with_parent = sa.select(child.table.c.key).where(
@@ -258,123 +275,3 @@ class Staging:
                 ~sa.exists().where(child.seen.c.key == child.table.c.key),
             )
             self._connection.execute(sa.insert(child.gone).from_select(["key"], with_parent))
-
-    def _apply(self, stage: _Stage) -> Tally:
-        self._write_changes(stage)
-        self._supersede(stage)
-        self._project(stage)
-        tally = self._tally(stage)
-        for scratch in (stage.differs, stage.seen, stage.gone):
-            self._connection.execute(sa.delete(scratch))
-        return tally
-
-    def _write_changes(self, stage: _Stage) -> None:
-        change, table, differs = self._tables.change, stage.table, stage.differs
-        columns = ["source_id", "snapshot_id", "kind", "key", "op", "digest", "document"]
-        head = (
-            sa.literal(self._source_id),
-            sa.literal(self._snapshot_id),
-            sa.literal(stage.kind.name),
-        )
-        same_object = sa.and_(table.c.source_id == self._source_id, table.c.key == differs.c.key)
-        op = sa.case((table.c.key.is_(None), "created"), else_="updated")
-        seen = (
-            sa.select(*head, differs.c.key, op, differs.c.digest, differs.c.document)
-            .select_from(
-                differs.outerjoin(table, same_object).outerjoin(
-                    change, change.c.id == table.c.change_id
-                )
-            )
-            .where(sa.or_(table.c.key.is_(None), change.c.digest != differs.c.digest))
-        )
-        gone = sa.select(
-            *head, stage.gone.c.key, sa.literal("deleted"), sa.null(), sa.null()
-        ).where(
-            sa.exists().where(table.c.source_id == self._source_id, table.c.key == stage.gone.c.key)
-        )
-        for rows in (seen, gone):
-            self._connection.execute(sa.insert(change).from_select(columns, rows))
-
-    def _supersede(self, stage: _Stage) -> None:
-        """Close what stood last of each object that changed, a deletion included."""
-        change = self._tables.change
-        new = self._new_changes(stage).subquery()
-        self._connection.execute(
-            sa.update(change)
-            .where(
-                change.c.source_id == self._source_id,
-                change.c.kind == stage.kind.name,
-                change.c.key.in_(sa.select(new.c.key)),
-                change.c.superseded_in.is_(None),
-                change.c.snapshot_id != self._snapshot_id,
-            )
-            .values(superseded_in=self._snapshot_id)
-        )
-
-    def _project(self, stage: _Stage) -> None:
-        table, differs = stage.table, stage.differs
-        new = self._new_changes(stage).subquery()
-        names = [column.name for column in differs.c if column.name not in ("key", "digest")]
-        mine = table.c.source_id == self._source_id
-        newest = sa.select(new.c.id).where(new.c.key == table.c.key).scalar_subquery()
-        self._connection.execute(
-            sa.delete(table).where(mine, table.c.key.in_(sa.select(stage.gone.c.key)))
-        )
-        self._connection.execute(
-            sa.update(table)
-            .where(mine, table.c.key == differs.c.key)
-            .values(
-                change_id=sa.func.coalesce(newest, table.c.change_id),
-                **{name: differs.c[name] for name in names},
-            )
-        )
-        fresh = (
-            sa.select(
-                sa.literal(self._source_id),
-                differs.c.key,
-                new.c.id,
-                *(differs.c[name] for name in names),
-            )
-            .join(new, new.c.key == differs.c.key)
-            .where(~sa.exists().where(mine, table.c.key == differs.c.key).correlate(differs))
-        )
-        self._connection.execute(
-            sa.insert(table).from_select(["source_id", "key", "change_id", *names], fresh)
-        )
-
-    def _new_changes(self, stage: _Stage) -> sa.Select[Any]:
-        change = self._tables.change
-        return sa.select(change.c.id, change.c.key, change.c.op).where(
-            change.c.source_id == self._source_id,
-            change.c.snapshot_id == self._snapshot_id,
-            change.c.kind == stage.kind.name,
-        )
-
-    def _tally(self, stage: _Stage) -> Tally:
-        new = self._new_changes(stage).subquery()
-        per_op = sa.select(new.c.op, sa.func.count().label("objects")).group_by(new.c.op)
-        ops = {row.op: row.objects for row in self._connection.execute(per_op)}
-        count = sa.select(sa.func.count()).select_from(stage.seen)
-        listed = self._connection.execute(count).scalar_one()
-        return Tally(
-            listed=listed,
-            created=ops.get("created", 0),
-            updated=ops.get("updated", 0),
-            deleted=ops.get("deleted", 0),
-            unchanged=listed - ops.get("created", 0) - ops.get("updated", 0),
-        )
-
-
-def _parts(
-    texts: Mapping[str, tuple[str, Document]],
-) -> Iterator[Mapping[str, tuple[str, Document]]]:
-    """Parts that a database takes the keys of in one query; a listing may come all at once."""
-    rest = iter(texts.items())
-    while part := dict(islice(rest, _BATCH)):
-        yield part
-
-
-def _keys(name: str, scratch: sa.MetaData) -> sa.Table:
-    return sa.Table(
-        name, scratch, sa.Column("key", sa.Text, primary_key=True), prefixes=["TEMPORARY"]
-    )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sync.document import Document, parse, storable
 from sync.kind import Scope
-from sync.mirror.staging import Tally
+from sync.mirror.apply import Tally
 
 
 class Status(StrEnum):

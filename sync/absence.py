@@ -1,0 +1,45 @@
+"""What is not seen any more, and when that may be believed (design 6.2). Pure.
+
+An absence is a suspicion. Before the objects themselves are asked, a guard asks whether so many
+can really have gone: a remote that shows an empty or a wrong agent would otherwise cost a mirror.
+"""
+
+from collections.abc import Mapping
+
+_FEW = 10
+_PART = 10
+_ALL = 3
+
+
+def is_suspicious(absent: int, there: int) -> bool:
+    """Are too many objects absent to be taken for deleted without a human's word?
+
+    Args:
+        absent: how many objects of a kind and source were not seen.
+        there: how many of them the mirror has.
+    """
+    if absent == there:
+        return absent >= _ALL
+    return absent > _FEW and absent * _PART > there
+
+
+class Acceptance:
+    """The deletions that a human has agreed to: {kind: their exact number}, each for one source."""
+
+    def __init__(self, numbers: Mapping[str, int]) -> None:
+        self._left = dict(numbers)
+
+    def take(self, kind: str, absent: int) -> bool:
+        """Was this agreed to? It is used up by the first source that it fits."""
+        if self._left.get(kind) != absent:
+            return False
+        del self._left[kind]
+        return True
+
+
+def held_back(kind: str, absent: int, there: int) -> str:
+    """What is told of absences that are too many, and what to do if they are right."""
+    return (
+        f"{absent} of {there} are not there any more, too many to believe: none was taken for"
+        f" deleted. If they are right: --accept-deletions {kind}={absent}"
+    )

@@ -1,0 +1,61 @@
+"""Many rows at once, the way each database takes them fastest.
+
+Keys travel as one JSON text, so that a statement stays the same whatever their number; rows go in
+by the driver's own executemany on SQLite and by COPY on PostgreSQL.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sync.document import canonical
+from sync.mirror.database import driver_errors
+
+KEYS = "keys"
+"""The parameter of `given`."""
+
+Upsert = sqlite.Insert | postgresql.Insert
+
+
+def given(dialect: sa.Dialect) -> sa.Select[Any]:
+    """A query for the keys that a statement is executed with, as `as_parameter` writes them."""
+    keys = sa.bindparam(KEYS, type_=sa.Text)
+    if dialect.name == "sqlite":
+        return sa.select(sa.func.json_each(keys).table_valued("value").c.value)
+    elements = sa.func.json_array_elements_text(sa.cast(keys, sa.JSON))
+    return sa.select(elements.table_valued("value").c.value)
+
+
+def as_parameter(keys: Iterable[str]) -> dict[str, str]:
+    """Keys as the parameter of a statement that uses `given`."""
+    return {KEYS: canonical(list(keys))}
+
+
+def upsert(dialect: sa.Dialect, table: sa.Table) -> Upsert:
+    """An insert that can say what to do on conflict."""
+    return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def load(connection: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows; each has a value for every column of the table, in its order.
+
+    Raises:
+        StorageError: the database failed.
+    """
+    if connection.dialect.name == "sqlite":
+        statement = str(sa.insert(table).compile(dialect=connection.dialect))
+        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+        return
+    names = ", ".join(connection.dialect.identifier_preparer.quote(each.name) for each in table.c)
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise ValueError("the connection is closed")
+    with (
+        driver_errors(connection),
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)

@@ -1,0 +1,126 @@
+"""Too many absences are held back until a human says that they are right (design 6.2)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from workplace import Workplace, fill, kind
+
+from sync.absence import Acceptance, is_suspicious
+from sync.sandbox import World
+
+
+def crowd(world: World, name: str, number: int) -> None:
+    """Let an agent know this many people more."""
+    people = world.agent(name).people
+    for each in range(number):
+        anna = next(person for person in people.values() if person["name"] == "Anna")
+        people[f"x{each}"] = {**anna, "personID": f"x{each}", "tag": f"tag {each}"}
+
+
+def lose(world: World, name: str, number: int) -> None:
+    people = world.agent(name).people
+    for each in list(people)[-number:]:
+        del people[each]
+
+
+@pytest.mark.parametrize(
+    ("absent", "there", "is_too_much"),
+    [
+        (0, 0, False), (2, 2, False), (3, 3, True), (10, 11, False), (10, 100, False),
+        (11, 100, True), (11, 110, False), (11, 109, True), (1000, 10_000, False),
+    ],
+)  # fmt: skip
+def test_many_and_a_good_part_or_all_of_a_kind_are_too_much(absent, there, is_too_much):
+    assert is_suspicious(absent, there) is is_too_much
+
+
+@given(there=st.integers(0, 10_000), absent=st.integers(0, 10_000))
+def test_more_absences_are_never_less_suspicious(there, absent):
+    absent = min(absent, there)
+    if absent and is_suspicious(absent - 1, there):
+        assert is_suspicious(absent, there)
+
+
+def test_an_agreement_holds_for_its_number_and_one_source():
+    accepted = Acceptance({"person": 3})
+    assert not accepted.take("person", 4)
+    assert not accepted.take("memory", 3)
+    assert accepted.take("person", 3)
+    assert not accepted.take("person", 3)
+
+
+def test_nothing_of_a_great_loss_is_written_until_its_exact_number_is_accepted(
+    work: Workplace, world: World
+):
+    crowd(world, "Guide", 40)
+    work.backup()
+    lose(world, "Guide", 20)
+    world.agent("Guide").people["p-anna-1"]["name"] = "Anna B."
+
+    result = work.backup(code=6)
+    person = kind(result, "Guide", "person")
+    assert (person["status"], person["deleted"], person["updated"]) == ("incomplete", 0, 1)
+    assert "20 of 42" in person["error"]
+    assert "--accept-deletions person=20" in person["error"]
+    assert kind(result, "Guide", "memory")["status"] == "complete"
+    assert work.sql("select count(*) from person") == [(42,)]
+
+    work.backup("--accept-deletions", "person=19", code=6)
+    assert work.sql("select count(*) from change where op = 'deleted'") == [(0,)]
+    result = work.backup("--accept-deletions", "person=20")
+    assert kind(result, "Guide", "person")["deleted"] == 20
+    assert work.sql("select count(*) from person") == [(22,)]
+    work.backup()
+
+
+def test_an_agent_that_shows_up_empty_loses_nothing(work: Workplace, world: World):
+    agent = world.agent("Guide")
+    for number in range(3):
+        agent.memories[f"m{number}"] = {**agent.memories["m-tale-1"], "memoryID": f"m{number}"}
+    work.backup()
+    kept = dict(agent.memories)
+    agent.memories.clear()
+    result = work.backup(code=6)
+    assert "5 of 5" in kind(result, "Guide", "memory")["error"]
+    assert kind(result, "Guide", "medium")["error"] == "held back with memory"
+    agent.memories.update(kept)
+    result = work.backup()
+    assert kind(result, "Guide", "memory")["unchanged"] == 5
+    assert work.sql("select count(*) from change where op = 'deleted'") == [(0,)]
+
+
+def test_a_great_loss_of_one_agent_is_accepted_for_that_agent_alone(work: Workplace, world: World):
+    fill(world, world.add_agent("Archive"))
+    for name in ("Guide", "Archive"):
+        crowd(world, name, 20)
+    work.backup()
+    for name in ("Guide", "Archive"):
+        lose(world, name, 15)
+    work.backup(code=6)
+    result = work.backup("--accept-deletions", "person=15", code=6)
+    assert [kind(result, name, "person")["deleted"] for name in ("Guide", "Archive")] == [15, 0]
+    result = work.backup("--memori", "Archive", "--accept-deletions", "person=15")
+    assert kind(result, "Archive", "person")["deleted"] == 15
+
+
+def test_a_restore_is_not_stopped_by_the_loss_that_it_mends(work: Workplace, world: World):
+    crowd(world, "Guide", 20)
+    work.backup()
+    lose(world, "Guide", 20)
+    outcome = work.run("restore", "--yes", "--json")
+    assert outcome.json["verified"] is True
+    assert len(world.agent("Guide").people) == 22
+    work.backup()
+
+
+@pytest.mark.parametrize("odd", ["person", "person=", "=3", "person=-1", "person=x", "person=³"])
+def test_an_agreement_that_cannot_be_read_is_refused(work: Workplace, odd: str):
+    outcome = work.run("backup", "--accept-deletions", odd)
+    assert outcome.code == 2
+    assert "KIND=N" in outcome.err
+
+
+def test_an_agreement_about_an_unknown_kind_is_refused(work: Workplace):
+    outcome = work.run("backup", "--accept-deletions", "persons=3")
+    assert outcome.code == 2
+    assert "kinds: memori" in outcome.err

@@ -1,0 +1,203 @@
+"""Listings that prove that they are complete, against remotes that shift, cap and lie."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.api.paging import Listing
+from sync.api.remote import Page
+from sync.errors import AccessDenied, BadAnswer, Unavailable
+from sync.kinds import KINDS
+
+PERSON, ASSET = KINDS["person"], KINDS["asset"]
+
+
+class Remote:
+    """A list that may change before each page is given.
+
+    Args:
+        keys: what is in it.
+        before: called with the list before the n-th page, from 0.
+        cap: the most objects that a page has.
+        lie: what becomes of the count of the n-th page.
+    """
+
+    def __init__(
+        self,
+        keys: list[str],
+        before: Callable[[int, list[str]], object] = lambda *_: None,
+        cap: int = 1000,
+        lie: Callable[[int, int], int] = lambda _, count: count,
+    ) -> None:
+        self.keys, self.before, self.cap, self.lie = keys, before, cap, lie
+        self.asked: list[tuple[int, int] | None] = []
+        self.seen: set[str] = set()
+
+    def page(self, _: object, start: int, how_many: int) -> Page:
+        return self._give((start, how_many), start, start + min(how_many, self.cap))
+
+    def whole(self, _: object) -> Page:
+        return self._give(None, 0, 10**9)
+
+    def _give(self, asked: tuple[int, int] | None, start: int, stop: int) -> Page:
+        number = len(self.asked)
+        self.asked.append(asked)
+        self.before(number, self.keys)
+        documents = [{"personID": key, "assetID": key} for key in self.keys[start:stop]]
+        return Page(documents, self.lie(number, len(self.keys)))
+
+
+def read(remote: Any, page_size: int = 5, concurrency: int = 1, kind=PERSON) -> Listing:
+    """Read a listing as a backup does; what was seen is left in `remote.seen`."""
+    listing = Listing(remote, kind, page_size, concurrency)
+    in_pass: dict[int, set[str]] = {}
+    for sight in listing.sights():
+        keys = {kind.key_of(each) for each in sight.documents}
+        before = in_pass.setdefault(sight.pass_number, set())
+        listing.note_new(len(keys - before))
+        before |= keys
+        remote.seen |= keys
+    return listing
+
+
+def people(number: int) -> list[str]:
+    return [f"p{each}" for each in range(number)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("cap", [1, 2, 3, 5, 1000])
+@pytest.mark.parametrize("number", [0, 1, 4, 5, 6, 9, 10, 23])
+def test_a_quiet_list_is_proven_in_one_pass_whatever_its_length(number, cap, concurrency):
+    remote = Remote(people(number), cap=cap)
+    assert read(remote, concurrency=concurrency).doubt == ""
+    assert remote.seen == set(people(number))
+    assert len(remote.asked) == len(set(remote.asked)), "no page was asked for twice"
+
+
+def test_no_page_is_asked_for_from_beyond_the_count():
+    remote = Remote(people(10))
+    read(remote)
+    assert max(start for start, _ in remote.asked) < 10
+
+
+def test_a_page_that_comes_short_is_no_end():
+    class Short(Remote):
+        def page(self, kind: object, start: int, how_many: int) -> Page:
+            page = super().page(kind, start, how_many)
+            is_second = len(self.asked) == 2
+            return Page(page.documents[:2], page.count) if is_second else page
+
+    remote = Short(people(12))
+    assert read(remote).doubt == ""
+    assert remote.seen == set(people(12))
+
+
+def test_a_shift_that_leaves_the_count_alone_is_seen_and_the_list_read_again():
+    def shift(number: int, keys: list[str]) -> None:
+        if number == 1:
+            keys.pop(0)
+            keys.append("new")
+
+    remote = Remote(people(10), shift)
+    assert read(remote).doubt == ""
+    assert {"p5", "new"} <= remote.seen
+    assert len(remote.asked) > 3
+
+
+@pytest.mark.parametrize("change", [-1, 1, -5, 1000])
+def test_a_count_that_lies_on_every_page_proves_nothing(change):
+    remote = Remote(people(10), lie=lambda _, count: count + change)
+    assert read(remote).doubt != ""
+
+
+def test_a_count_that_lies_once_is_asked_again():
+    remote = Remote(people(10), lie=lambda number, count: count - 1 if number == 1 else count)
+    assert read(remote).doubt == ""
+    assert remote.seen == set(people(10))
+
+
+def test_a_list_that_never_rests_is_taken_whole_as_a_last_resort():
+    def shift(_: int, keys: list[str]) -> None:
+        keys.append(f"new {len(keys)}")
+
+    remote = Remote(people(10), shift)
+    assert read(remote).doubt == ""
+    assert remote.asked[-1] is None
+    assert remote.seen == set(remote.keys)
+
+
+def test_pages_that_show_the_same_objects_again_and_again_end():
+    class Stuck(Remote):
+        def page(self, kind: object, _: int, how_many: int) -> Page:
+            return Page(super().page(kind, 0, how_many).documents, 10**9)
+
+    remote = Stuck(people(5))
+    remote.whole = lambda _: Page([], 10**9)  # type: ignore[method-assign]
+    assert "1000000000 were announced" in read(remote, concurrency=3).doubt
+    assert len(remote.asked) < 50
+
+
+def test_what_is_no_answer_is_asked_for_again_but_what_is_refused_for_good_is_not():
+    class Broken(Remote):
+        def __init__(self, error: Exception, times: int) -> None:
+            super().__init__(people(3))
+            self.error, self.times = error, times
+
+        def page(self, kind: object, start: int, how_many: int) -> Page:
+            page = super().page(kind, start, how_many)
+            if len(self.asked) <= self.times:
+                raise self.error
+            return page
+
+    assert read(Broken(BadAnswer("HTML"), 2)).doubt == ""
+    assert read(Broken(BadAnswer("HTML"), 3)).doubt == ""
+    for error in (AccessDenied("no", code=403), Unavailable("later")):
+        remote = Broken(error, 1)
+        with pytest.raises(type(error)):
+            read(remote)
+        assert len(remote.asked) == 1
+
+
+def test_a_list_without_pages_and_count_is_proven_by_one_whole_answer():
+    class Uncounted(Remote):
+        def whole(self, kind: object) -> Page:
+            return Page(super().whole(kind).documents, None)
+
+    remote = Uncounted(people(3))
+    assert read(remote, kind=ASSET).doubt == ""
+    assert remote.asked == [None]
+    twice = Uncounted(["p1", "p1"])
+    assert "only 1 of 2" in read(twice, kind=ASSET).doubt
+
+
+EDITS = st.lists(
+    st.lists(st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 40)), max_size=3),
+    max_size=12,
+)
+
+
+@given(
+    number=st.integers(0, 30),
+    edits=EDITS,
+    page_size=st.integers(2, 8),
+    cap=st.integers(2, 8),
+)
+def test_what_lived_through_a_proven_listing_was_seen(number, edits, page_size, cap):
+    """The law behind the overlap: whatever comes and goes, as long as order is kept."""
+    fresh = iter(range(10**6))
+    died: set[str] = set()
+
+    def change(number: int, keys: list[str]) -> None:
+        for what, place in edits[number] if number < len(edits) else ():
+            if what == "insert":
+                keys.insert(place % (len(keys) + 1), f"n{next(fresh)}")
+            elif keys:
+                died.add(keys.pop(place % len(keys)))
+
+    remote = Remote(people(number), change, cap)
+    listing = read(remote, page_size)
+    assert listing.doubt == ""
+    assert set(people(number)) - died <= remote.seen
