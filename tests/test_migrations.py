@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from alembic.script import ScriptDirectory
 
 from sync.errors import NoMirror
 from sync.kinds import KINDS
@@ -35,6 +36,13 @@ def test_an_empty_database_is_brought_to_the_newest_revision_and_stays_there(mir
 def test_the_tables_are_those_that_the_kinds_ask_for(mirror):
     mirror.migrate()
     with_alembic(mirror, command.check)
+
+
+def test_what_is_known_without_alembic_is_what_alembic_knows():
+    script = ScriptDirectory.from_config(schema.alembic_config())
+    known = [each.revision for each in script.walk_revisions()]
+    assert schema.revisions() == list(reversed(known))
+    assert schema.revisions()[-1] == script.get_current_head()
 
 
 def test_a_downgrade_leaves_nothing_behind(mirror):
