@@ -28,7 +28,7 @@ from sync.plan import Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
 from sync.snapshot import PARTIAL, Watch
-from sync.wanted import AFTER, BEFORE, read_wanted
+from sync.wanted import AFTER, BEFORE, ages, read_wanted
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Restore:
         target: the Memori that things come back into.
         snapshot: what they come back from.
         plan: what will be done.
+        ages: how old each kind is that it is compared with.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Restore:
         self._log = structlog.get_logger("restore").bind(memori=self.target.name)
         (self._owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
         self._wanted = read_wanted(mirror, store, self._kinds, self._owner, snapshot)
+        self.ages = ages(mirror.snapshots(), snapshot, self._kinds)
         self._chosen = self._choose(selection)
         self._before_id = self._list_again(BEFORE, watch)
         self._settle()

@@ -1,6 +1,6 @@
 """What a restore goes back to: a snapshot, the objects it saw, and the files they need."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,6 +71,55 @@ def choose_snapshot(
     if not found:
         raise UsageError(f"there is no complete snapshot of {sources[0].name!r} to go back to")
     return found[-1]
+
+
+@dataclass(frozen=True)
+class Age:
+    """Where a restore takes a kind from.
+
+    Attributes:
+        proven: the last snapshot up to the chosen one that listed the kind completely, or None.
+        why: what the chosen snapshot lacks of it, or "".
+    """
+
+    proven: Snapshot | None
+    why: str
+
+
+def ages(
+    snapshots: Sequence[Snapshot], chosen: Snapshot, kinds: Mapping[str, Kind]
+) -> dict[str, Age]:
+    """How old each kind is that a restore of a snapshot takes. Pure.
+
+    Args:
+        snapshots: all that the mirror has.
+        chosen: of a Memori; its account's is the one of the same run.
+        kinds: those that take part.
+    """
+    of_run = {each.source.scope: each for each in snapshots if each.run_id == chosen.run_id}
+    of_run[chosen.source.scope] = chosen
+    return {
+        kind.name: _age(snapshots, of_run[kind.scope], kind.name)
+        for kind in kinds.values()
+        if kind.scope in of_run
+    }
+
+
+def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
+    proven = [
+        each
+        for each in snapshots
+        if each.source == chosen.source
+        and each.id <= chosen.id
+        and kind in each.kinds
+        and each.kinds[kind].status is Status.COMPLETE
+    ]
+    last = proven[-1] if proven else None
+    if last is not None and last.id == chosen.id:
+        return Age(last, "")
+    is_partial = kind in chosen.kinds and chosen.kinds[kind].status is Status.INCOMPLETE
+    lack = "saw it only in part" if is_partial else "did not see it"
+    return Age(last, f"snapshot {chosen.id} {lack}")
 
 
 def read_wanted(

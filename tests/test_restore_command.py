@@ -720,3 +720,37 @@ def test_a_file_named_like_the_url_of_another_comes_back(work: Workplace, world:
     work.backup(code=3)  # that other file is not there
     world.assets.clear()
     assert restore(work)["verified"] is True
+
+
+def test_a_restore_says_which_kinds_its_snapshot_lacks_and_how_old_they_are(
+    serve, workplace: Workplace, world: World
+):
+    broken = '{"resultCode": 0, "people": null}'
+    people = Fault(path="/memori/v2/people/*", nth=3, times=4, status=200, body=broken)
+    with serve(world, faults=FaultSet([people])) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        workplace.backup("--kind", "person")
+        workplace.backup(code=3)
+        latest = workplace.run("restore", "--dry-run")
+        assert "memory is as of snapshot 2 of " in latest.out
+        assert "snapshot 4 did not see it" in latest.out
+        assert "person is" not in latest.out
+        named = workplace.run("restore", "--dry-run", "--snapshot", "6", "--json").json
+    assert named["kinds"]["person"] == {"snapshot_id": 4, "lacks": "snapshot 6 did not see it"}
+    assert named["kinds"]["memory"] == {"snapshot_id": 6, "lacks": None}
+    assert named["kinds"]["asset"] == {"snapshot_id": 5, "lacks": None}
+
+
+def test_a_restore_from_a_kind_that_was_never_seen_whole_says_so(
+    serve, workplace: Workplace, world: World
+):
+    body = '{"resultCode": 0, "count": 5, "people": [{"personID": "p-anna-1"}]}'
+    wrong = Fault(path="/memori/v2/people/*", status=200, body=body)
+    with serve(world, faults=FaultSet([wrong])) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup(code=3)
+    with serve(world) as sandbox:
+        workplace.settle(sandbox)
+        shown = workplace.run("restore", "--dry-run", "--snapshot", "2")
+    assert "person was never seen whole: snapshot 2 saw it only in part" in shown.out

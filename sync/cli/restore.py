@@ -110,7 +110,19 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
             "",
             table("op", "kind", "what", "fields", rows=rows),
         ]
-    return [*text, *_losses_text(plan.losses)]
+    return [*text, *_ages_text(restore), *_losses_text(plan.losses)]
+
+
+def _ages_text(restore: "Restore") -> list[str]:
+    """Which kinds are older than the snapshot that was chosen."""
+    lines = []
+    for kind, age in restore.ages.items():
+        if age.why and age.proven:
+            taken = f"{age.proven.started_at.astimezone():%Y-%m-%d %H:%M}"
+            lines.append(f"{kind} is as of snapshot {age.proven.id} of {taken}: {age.why}")
+        elif age.why:
+            lines.append(f"{kind} was never seen whole: {age.why}")
+    return ["", *lines] if lines else []
 
 
 def plan_summary(restore: "Restore") -> "list[RenderableType]":
@@ -170,6 +182,10 @@ def _head(restore: "Restore") -> dict[str, Any]:
         "restore_id": None,
         "snapshot_id": restore.snapshot.id,
         "target": source_json(restore.target),
+        "kinds": {
+            kind: {"snapshot_id": age.proven and age.proven.id, "lacks": age.why or None}
+            for kind, age in restore.ages.items()
+        },
         "steps": _counts(plan.steps),
         "done": 0,
         "failed": 0,
