@@ -14,6 +14,7 @@ from sync.errors import SyncError
 from sync.history import DIFFERENT
 from sync.kinds import KINDS
 from sync.sandbox import demo_world
+from sync.snapshot import GUARDED, PARTIAL
 from sync.status import TOO_OLD
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
@@ -60,7 +61,7 @@ def test_the_table_of_exit_codes_knows_every_error():
         error = todo.pop()
         codes.add(error.exit_code)
         todo += error.__subclasses__()
-    assert codes | {0, 3, TOO_OLD, DIFFERENT, 143} == told
+    assert codes | {0, PARTIAL, GUARDED, TOO_OLD, DIFFERENT, 143} == told
 
 
 def test_the_two_command_lines_that_work_anywhere_are_there():
