@@ -4,6 +4,7 @@ Most runs find the database as it should be. That is asked first, without alembi
 takes longer than many a backup.
 """
 
+import io
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -111,7 +112,8 @@ def alembic_config() -> "Config":
     """Alembic's configuration; whoever uses it sets `attributes["connection"]`."""
     from alembic.config import Config
 
-    config = Config()
+    # Whatever alembic prints is no result of ours.
+    config = Config(stdout=io.StringIO())
     folder = str(shipped("migrations", "migrations"))
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
