@@ -103,6 +103,11 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         connection.execution_options(**{_WRITES: False})
 
 
+def is_writing(connection: sa.Connection) -> bool:
+    """Is this within `writing`?"""
+    return bool(connection.get_execution_options().get(_WRITES))
+
+
 def _make_private(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,8 +132,7 @@ def _set_up(connection: Any, _: Any) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing(connection) else "BEGIN")
 
 
 @contextmanager

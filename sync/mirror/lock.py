@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from sync.errors import Locked, StorageError
-from sync.mirror.database import sqlite_file
+from sync.mirror.database import is_writing, sqlite_file
 
+_HELD = sa.text(
+    "select 1 from pg_locks where locktype = 'advisory' and objid = :key and pid = :pid and granted"
+)
 # Any number will do, as long as all versions use the same.
 _ADVISORY = 0x41495355
 
@@ -46,9 +50,24 @@ def _hold_advisory(engine: sa.Engine, job: str) -> Iterator[None]:
         connection.execute(sa.select(sa.func.set_config("application_name", _name(job), False)))
         if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY))).scalar():
             raise _locked(_advisory_holder(connection))
+        ours = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+
+        def check(writer: sa.Connection) -> None:
+            if (
+                is_writing(writer)
+                and not writer.execute(_HELD, {"key": _ADVISORY, "pid": ours}).scalar()
+            ):
+                raise StorageError(
+                    "the database failed: it ended the connection that held the lock",
+                    "nothing half done was kept: run it again",
+                )
+
+        # Whoever has lost the lock must not write: another process may hold it by now.
+        event.listen(engine, "begin", check)
         try:
             yield
         finally:
+            event.remove(engine, "begin", check)
             # Back in the pool the connection would go on holding it.
             connection.invalidate()
 
