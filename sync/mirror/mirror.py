@@ -91,7 +91,9 @@ class Mirror:
     def mark_gone(self) -> None:
         """Mark the Memoris that are proven gone from the account; what they held stays."""
         source, change = self.tables.source, self.tables.change
+        accounts = sa.select(source.c.id).where(source.c.scope == Scope.ACCOUNT).correlate(None)
         proven = sa.exists().where(
+            change.c.source_id.in_(accounts),
             change.c.kind == Scope.MEMORI,
             change.c.key == source.c.remote_id,
             change.c.op == "deleted",
