@@ -156,7 +156,7 @@ class App:
 
     @contextmanager
     def _mirror(self) -> Iterator[Mirror]:
-        mirror = Mirror(self.config.storage.database, self.kinds)
+        mirror = Mirror(self.config.storage.database, self.kinds, self._stop)
         try:
             yield mirror
         finally:

@@ -116,15 +116,20 @@ class OpenSnapshot:
 
     def __enter__(self) -> Self:
         run = self._run
-        self.id = run.mirror.start_snapshot(self._source, run.run_id, run.reason)
-        staging = run.mirror.staging(self._source, self.id)
-        self._staging = self._stack.enter_context(staging)
+        try:
+            with run.mirror.stop.shield():
+                self.id = run.mirror.start_snapshot(self._source, run.run_id, run.reason)
+                staging = run.mirror.staging(self._source, self.id)
+                self._staging = self._stack.enter_context(staging)
+        except Interrupted as error:
+            self.__exit__(None, error, None)
+            raise
         return self
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        with self._stack:
+        with self._run.mirror.stop.shield(), self._stack:
             if error is None:
                 files = self._files["failed"]
                 self._finish(snapshot_status(self._statuses.values(), self._error, files))
@@ -277,9 +282,13 @@ class OpenSnapshot:
         self, family: Sequence[Kind], why: str, held: Mapping[str, str] | None = None
     ) -> None:
         """Commit what was seen of a kind and its children, with how far it can be trusted."""
+        with self._run.mirror.stop.shield():
+            self._commit(family, why, held or {})
+
+    def _commit(self, family: Sequence[Kind], why: str, held: Mapping[str, str]) -> None:
         tallies = self._staging.commit(family)
         for kind in family:
-            tally, error = tallies[kind.name], why or (held or {}).get(kind.name, "")
+            tally, error = tallies[kind.name], why or held.get(kind.name, "")
             status = kind_status(tallies[family[0].name].listed, error)
             self._statuses[kind.name] = status
             self._run.mirror.record_kind(

@@ -365,27 +365,3 @@ def stop_at_commits(places: Places, drivers: "SimpleQueue[Driver]") -> None:
 
     side_by_side(drivers, stop, (whole["commits"] + 2) // 3)
     assert not wrong
-
-
-def test_a_stop_while_the_database_makes_it_wait_is_told_without_a_traceback(
-    workplace: Workplace, sandbox: Sandbox, postgres: str
-):
-    with ExitStack() as stack:
-        place = Places(workplace, sandbox, postgres, stack).make()
-        there = Workplace(place.folder, workplace.capsys, place.database)
-        assert there.run("migrate").code == 0
-        waiting = (
-            "select pid from pg_stat_activity"
-            " where datname = current_database() and wait_event_type = 'Lock'"
-        )
-        with place.engine.connect() as connection:
-            connection.execute(sa.text("lock table snapshot_kind in access exclusive mode"))
-            backup = Started(place)
-            deadline = time.monotonic() + 30
-            while not place.sql(waiting) and time.monotonic() < deadline:
-                time.sleep(0.01)
-            code, _, err = backup.end(signal.SIGTERM, 0)
-        assert code == 143, err
-        assert "Traceback" not in err
-        assert "error: stopped by SIGTERM" in err
-        assert not place.sql("select id from snapshot where status = 'running'")

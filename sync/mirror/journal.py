@@ -172,7 +172,7 @@ class Journal:
 
     @contextmanager
     def _durably(self) -> Iterator[sa.Connection]:
-        with self._mirror.engine.connect() as connection:
+        with self._mirror.stop.shield(), self._mirror.engine.connect() as connection:
             is_sqlite = self._mirror.engine.dialect.name == "sqlite"
             if is_sqlite:
                 _pragma(connection, "FULL")

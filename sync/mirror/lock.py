@@ -11,11 +11,14 @@ from sqlalchemy import event
 from sync.errors import Locked, StorageError
 from sync.mirror.database import is_writing, sqlite_file
 
-_HELD = sa.text(
-    "select 1 from pg_locks where locktype = 'advisory' and objid = :key and pid = :pid and granted"
+_HOLDER = sa.text(
+    "select a.pid, a.application_name from pg_locks l join pg_stat_activity a using (pid)"
+    " join pg_database d on d.oid = l.database and d.datname = current_database()"
+    " where l.locktype = 'advisory' and l.objid = :key and l.granted"
 )
 # Any number will do, as long as all versions use the same.
 _ADVISORY = 0x41495355
+_WRITE = _ADVISORY + 1
 
 
 @contextmanager
@@ -49,14 +52,18 @@ def _hold_advisory(engine: sa.Engine, job: str) -> Iterator[None]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.select(sa.func.set_config("application_name", _name(job), False)))
         if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY))).scalar():
-            raise _locked(_advisory_holder(connection))
-        ours = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+            _, name = _advisory_holder(connection)
+            raise _locked(name)
+        # Waits for the last write of a run that has lost the lock.
+        connection.execute(sa.select(sa.func.pg_advisory_lock(_WRITE)))
+        connection.execute(sa.select(sa.func.pg_advisory_unlock(_WRITE)))
+        ours, _ = _advisory_holder(connection)
 
         def check(writer: sa.Connection) -> None:
-            if (
-                is_writing(writer)
-                and not writer.execute(_HELD, {"key": _ADVISORY, "pid": ours}).scalar()
-            ):
+            if not is_writing(writer):
+                return
+            writer.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_WRITE)))
+            if _advisory_holder(writer)[0] != ours:
                 raise StorageError(
                     "the database failed: it ended the connection that held the lock",
                     "nothing half done was kept: run it again",
@@ -72,12 +79,10 @@ def _hold_advisory(engine: sa.Engine, job: str) -> Iterator[None]:
             connection.invalidate()
 
 
-def _advisory_holder(connection: sa.Connection) -> str:
-    query = sa.text(
-        "select a.application_name from pg_locks l join pg_stat_activity a using (pid)"
-        " where l.locktype = 'advisory' and l.objid = :key and l.granted"
-    )
-    return str(connection.execute(query, {"key": _ADVISORY}).scalar() or "")
+def _advisory_holder(connection: sa.Connection) -> tuple[int, str]:
+    """The process and the name of the connection that holds the lock."""
+    found = connection.execute(_HOLDER, {"key": _ADVISORY}).first()
+    return (found.pid, found.application_name) if found else (0, "")
 
 
 def _name(job: str) -> str:

@@ -16,6 +16,7 @@ from sync.errors import UsageError
 from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.mirror import schema
+from sync.mirror.apply import Stage
 from sync.mirror.database import open_database, writing
 from sync.mirror.past import Past
 from sync.mirror.staging import Staging
@@ -31,6 +32,7 @@ from sync.mirror.values import (
     source_of,
     told,
 )
+from sync.stop import Stop
 
 _BATCH = 500
 
@@ -41,15 +43,21 @@ class Mirror:
     Args:
         url: of the database.
         kinds: the registry that the tables follow.
+        stop: held back while something is written.
 
     Attributes:
         past: what its objects were.
     """
 
-    def __init__(self, url: str, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, url: str, kinds: Mapping[str, Kind], stop: Stop | None = None) -> None:
+        self.stop = stop or Stop()
         self.engine = open_database(url)
         self.tables = Tables(kinds.values())
         self.past = Past(self.engine, self.tables)
+        # Made once: the database's driver remembers what it made of statements by their tables.
+        self._stages = {
+            each.name: Stage(each, self.tables.kinds[each.name]) for each in (*kinds.values(), FILE)
+        }
         self._order = {name: place for place, name in enumerate(kinds)}
 
     def close(self) -> None:
@@ -173,9 +181,10 @@ class Mirror:
     @contextmanager
     def staging(self, source: Source, snapshot_id: int) -> Iterator[Staging]:
         """What a snapshot sees, on a connection of its own."""
+        place = (source.id, snapshot_id)
         with self.engine.connect() as connection:
             try:
-                yield Staging(connection, self.tables, source.id, snapshot_id)
+                yield Staging(connection, self.tables, self._stages, place, self.stop)
             finally:
                 # Its temporary tables must not meet the next user of the connection.
                 connection.invalidate()
@@ -264,7 +273,7 @@ class Mirror:
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with self.engine.connect() as connection, writing(connection):
+        with self.stop.shield(), self.engine.connect() as connection, writing(connection):
             yield connection
 
     def _source(self, scope: Scope, remote_id: str, name: str, engine_id: str | None) -> Source:

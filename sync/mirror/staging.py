@@ -6,6 +6,7 @@ changes and the projection, in one transaction for a kind and its children.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -20,6 +21,7 @@ from sync.mirror.apply import CREATED, FRESHENED, UPDATED, Stage, Tally, apply
 from sync.mirror.bulk import as_parameter, given, load, upsert
 from sync.mirror.database import writing
 from sync.mirror.tables import Tables
+from sync.stop import Stop
 
 _BATCH = 500
 # What one query takes; a listing may come all at once.
@@ -49,17 +51,24 @@ class Staging:
     Args:
         connection: used by this staging alone; its temporary tables live as long.
         tables: of the mirror.
-        source_id: whose objects.
-        snapshot_id: who sees them.
+        stages: {kind: its temporary tables}, which are made when they are needed.
+        place: whose objects, and who sees them: the ids of a source and a snapshot.
+        stop: held back while the database works.
     """
 
     def __init__(
-        self, connection: sa.Connection, tables: Tables, source_id: int, snapshot_id: int
+        self,
+        connection: sa.Connection,
+        tables: Tables,
+        stages: Mapping[str, Stage],
+        place: tuple[int, int],
+        stop: Stop,
     ) -> None:
         self._connection = connection
         self._tables = tables
-        self._source_id = source_id
-        self._snapshot_id = snapshot_id
+        self._all_stages = stages
+        self._source_id, self._snapshot_id = place
+        self._stop = stop
         self._stages: dict[str, tuple[Stage, _Statements]] = {}
         self._file_refs: sa.Table | None = None
 
@@ -88,7 +97,7 @@ class Staging:
         stage, ask = self._stage(kind)
         keys = as_parameter(documents)
         run = self._connection.execute
-        with self._connection.begin():
+        with self._transaction():
             known: dict[str, str] = dict(run(ask.known, keys).all())
             new = run(ask.see, {**keys, "pass_number": pass_number}).rowcount
             if new < len(documents) or pass_number > 1:
@@ -124,7 +133,7 @@ class Staging:
         count = sa.func.count()
         came_back = sa.exists().where(key_map.c.kind == kind.name, key_map.c.old_key == table.c.key)
         there = sa.select(count).where(table.c.source_id == self._source_id)
-        with self._connection.begin():
+        with self._transaction():
             absent = self._connection.execute(self._absent(kind, count).where(~came_back))
             return absent.scalar_one(), self._connection.execute(there).scalar_one()
 
@@ -145,7 +154,7 @@ class Staging:
         rest = iter(refs)
         while part := {ref.key: (ref, owner) for ref, owner in islice(rest, _BATCH)}:
             rows = [{"key": ref.key, "url": ref.url, "owner": own} for ref, own in part.values()]
-            with self._connection.begin():
+            with self._transaction():
                 self._connection.execute(sa.delete(table).where(table.c.key.in_(part)))
                 self._connection.execute(sa.insert(table), rows)
 
@@ -155,7 +164,7 @@ class Staging:
         query = sa.select(sa.func.count()).where(~sa.exists().where(stage.seen.c.key == refs.c.key))
         if owner is not None:
             query = query.where(refs.c.owner == owner)
-        with self._connection.begin():
+        with self._transaction():
             return self._connection.execute(query).scalar_one()
 
     def unfetched(self, owner: str | None) -> Iterator[tuple[FileRef, str, Document]]:
@@ -182,7 +191,7 @@ class Staging:
     def note_gone(self, kind: Kind, key: str) -> None:
         """Note an object as proven gone."""
         stage, _ = self._stage(kind)
-        with self._connection.begin():
+        with self._transaction():
             self._connection.execute(sa.insert(stage.gone), {"key": key})
 
     def commit(self, kinds: Sequence[Kind]) -> Mapping[str, Tally]:
@@ -196,18 +205,23 @@ class Staging:
         """
         stages = [self._stage(kind)[0] for kind in kinds]
         place = (self._source_id, self._snapshot_id)
-        with writing(self._connection):
+        with self._stop.shield(), writing(self._connection):
             self._take_children_along(stages)
             return {
                 stage.kind.name: apply(self._connection, self._tables, stage, *place)
                 for stage in stages
             }
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._stop.shield(), self._connection.begin():
+            yield
+
     def _by_key(self, query: sa.Select[Any], key: sa.Column[str]) -> Iterator[sa.Row[Any]]:
         """The rows of a query in batches, so that no transaction stays open between them."""
         after = ""
         while True:
-            with self._connection.begin():
+            with self._transaction():
                 batch = self._connection.execute(query.where(key > after)).all()
             yield from batch
             if len(batch) < _BATCH:
@@ -224,16 +238,16 @@ class Staging:
                 sa.Column("owner", sa.Text),
                 prefixes=["TEMPORARY"],
             )
-            with self._connection.begin():
+            with self._transaction():
                 self._file_refs.create(self._connection, checkfirst=False)
         return self._file_refs
 
     def _stage(self, kind: Kind) -> tuple[Stage, _Statements]:
         if kind.name not in self._stages:
-            stage = Stage(kind, self._tables.kinds[kind.name])
-            with self._connection.begin():
+            stage = self._all_stages[kind.name]
+            with self._transaction():
                 stage.scratch.create_all(self._connection, checkfirst=False)
-            self._stages[kind.name] = stage, self._statements(stage)
+                self._stages[kind.name] = stage, self._statements(stage)
         return self._stages[kind.name]
 
     def _statements(self, stage: Stage) -> _Statements:
