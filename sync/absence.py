@@ -36,10 +36,15 @@ class Acceptance:
         del self._left[kind]
         return True
 
+    def number(self, kind: str) -> int | None:
+        """What is agreed to and not used up."""
+        return self._left.get(kind)
 
-def held_back(kind: str, absent: int, there: int) -> str:
+
+def held_back(kind: str, absent: int, there: int, agreed: int | None) -> str:
     """What is told of absences that are too many, and what to do if they are right."""
+    doubt = "too many to believe" if agreed is None else f"not {agreed} as agreed to"
     return (
-        f"{absent} of {there} are not there any more, too many to believe: none was taken for"
+        f"{absent} of {there} are not there any more, {doubt}: none of these was taken for"
         f" deleted. If they are right: --accept-deletions {kind}={absent}"
     )

@@ -16,7 +16,7 @@ from typing import Self
 import structlog
 
 from sync.absence import Acceptance, held_back, is_suspicious
-from sync.api.paging import Listing
+from sync.api.paging import Listing, Sight
 from sync.api.remote import Access, accept
 from sync.document import Document
 from sync.errors import (
@@ -189,27 +189,24 @@ class OpenSnapshot:
         family = (kind, *children(kind, self._run.kinds))
         listing = Listing(access, kind, self._run.page_size, self._run.concurrency)
         held: dict[str, str] = {}
-        why = ""
+
+        def take(sight: Sight) -> int:
+            self._run.watch(self._source.name, kind.name, sight.received, sight.count)
+            return self._record(access, kind, sight.documents, sight.pass_number)
+
         try:
-            self._read(access, listing)
-            if not listing.doubt:
-                held = self._settle_absences(access, listing, family)
+            why = listing.read(take)
+            if why:
+                self.exit_codes.append(PARTIAL)
+            else:
+                held = self._settle_absences(access, lambda: listing.read(take), family)
         except (AccountRefused, Interrupted) as error:
             self._conclude(family, str(error))
             raise
         except RemoteError as error:
             why = str(error)
             self._note(error)
-        if listing.doubt and not why:
-            self.exit_codes.append(PARTIAL)
-        self._conclude(family, why or listing.doubt, held)
-
-    def _read(self, access: Access, listing: Listing) -> None:
-        kind = listing.kind
-        for sight in listing.sights():
-            new = self._record(access, kind, sight.documents, sight.pass_number)
-            listing.note_new(new)
-            self._run.watch(self._source.name, kind.name, listing.received, sight.count)
+        self._conclude(family, why, held)
 
     def _record(
         self, access: Access, kind: Kind, documents: Sequence[Document], pass_number: int = 0
@@ -231,9 +228,14 @@ class OpenSnapshot:
         return self._staging.record(kind, documents, pass_number)
 
     def _settle_absences(
-        self, access: Access, listing: Listing, family: Sequence[Kind]
+        self, access: Access, list_again: Callable[[], str], family: Sequence[Kind]
     ) -> dict[str, str]:
         """Find out what became of what was not seen (design 6.2).
+
+        Args:
+            access: of the source.
+            list_again: reads the listing once more; returns why it is no proof, or "".
+            family: a kind and its children.
 
         Returns:
             {kind: why none of its absences was looked into}; children share their parent's lot.
@@ -241,24 +243,19 @@ class OpenSnapshot:
         held: dict[str, str] = {}
         for kind in family:
             absent, there = self._staging.count_absent(kind)
+            is_too_much = self._run.is_guarded and is_suspicious(absent, there)
             if kind.parent and kind.parent.kind in held:
                 held[kind.name] = f"held back with {kind.parent.kind}"
-            elif self._is_too_much(kind, absent, there):
-                held[kind.name] = held_back(kind.name, absent, there)
+            elif is_too_much and not self._run.accepted.take(kind.name, absent):
+                agreed = self._run.accepted.number(kind.name)
+                held[kind.name] = held_back(kind.name, absent, there, agreed)
                 self.exit_codes.append(GUARDED)
             elif kind.get:
                 self._ask_each(access, kind)
-            elif absent:
-                self._read(access, listing)
-                if not listing.doubt:
-                    for document in self._staging.absent(kind):
-                        self._staging.note_gone(kind, kind.key_of(document))
+            elif absent and not list_again():
+                for document in self._staging.absent(kind):
+                    self._staging.note_gone(kind, kind.key_of(document))
         return held
-
-    def _is_too_much(self, kind: Kind, absent: int, there: int) -> bool:
-        run = self._run
-        is_guarded = run.is_guarded and is_suspicious(absent, there)
-        return is_guarded and not run.accepted.take(kind.name, absent)
 
     def _ask_each(self, access: Access, kind: Kind) -> None:
         """Ask the absent objects themselves, side by side; what lives is mirrored from that."""
@@ -289,7 +286,8 @@ class OpenSnapshot:
         tallies = self._staging.commit(family)
         for kind in family:
             tally, error = tallies[kind.name], why or held.get(kind.name, "")
-            status = kind_status(tallies[family[0].name].listed, error)
+            listed = tallies[family[0].name].listed
+            status = Status.INCOMPLETE if kind.name in held else kind_status(listed, error)
             self._statuses[kind.name] = status
             self._run.mirror.record_kind(
                 self.id, kind.name, KindResult(status, tally, error or None)

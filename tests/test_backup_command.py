@@ -138,7 +138,7 @@ def test_an_object_that_is_missing_from_the_list_but_still_there_is_not_deleted(
 
     faults = FaultSet(
         [
-            Fault(path=PEOPLE, nth=2, do=hide),
+            Fault(path=PEOPLE, nth=3, do=hide),
             Fault(path="/memori/v2/person/*", do=bring_back),
         ]
     )
@@ -181,7 +181,7 @@ def test_a_remote_that_gives_fewer_per_page_than_asked_is_read_to_the_end(
 def test_a_page_that_is_no_page_makes_its_kind_fail_loudly_and_deletes_nothing(
     serve, workplace: Workplace, world: World, answer: dict[str, object], why: str
 ):
-    faults = FaultSet([Fault(path=PEOPLE, nth=2, times=4, **answer)])
+    faults = FaultSet([Fault(path=PEOPLE, nth=3, times=99, **answer)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
@@ -211,7 +211,7 @@ def test_a_list_that_does_not_hold_what_it_announces_proves_nothing(
     serve, workplace: Workplace, world: World, count: int, people: str, why: str
 ):
     body = f'{{"resultCode": 0, "count": {count}, "people": {people}}}'
-    faults = FaultSet([Fault(path=PEOPLE, nth=2, times=4, status=200, body=body)])
+    faults = FaultSet([Fault(path=PEOPLE, nth=3, times=99, status=200, body=body)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()

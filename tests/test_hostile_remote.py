@@ -36,8 +36,8 @@ def deletions(work: Workplace) -> list[tuple[Any, ...]]:
         (Fault(path="/memori/v2/session", method="POST", nth=2, status=503), 3),
         (Fault(path="/memori/v2/session", method="POST", nth=2, status=403,
                body='{"resultCode": 403, "resultMessage": "no"}'), 12),
-        (Fault(path=PEOPLE, nth=2, status=500), 3),
-        (Fault(path="/memori/v2/memories/*", nth=2, status=500), 3),
+        (Fault(path=PEOPLE, nth=3, status=500), 3),
+        (Fault(path="/memori/v2/memories/*", nth=3, status=500), 3),
         (Fault(path="/api/v2/assets/*", nth=2, status=500), 3),
     ],
 )  # fmt: skip
@@ -108,7 +108,7 @@ def test_only_the_remotes_own_word_proves_that_an_object_is_gone(
     serve, workplace: Workplace, world: World, answers: list[Fault]
 ):
     short = json.dumps({"resultCode": 0, "count": 1, "people": [world.agent("Guide").giver]})
-    faults = FaultSet([Fault(path=PEOPLE, nth=2, status=200, body=short), *answers])
+    faults = FaultSet([Fault(path=PEOPLE, nth=3, status=200, body=short), *answers])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
@@ -132,7 +132,7 @@ def test_a_medium_that_is_missing_from_its_list_but_lives_keeps_its_place(
 
     faults = FaultSet(
         [
-            Fault(path="/memori/v2/memories/*", nth=2, do=hide),
+            Fault(path="/memori/v2/memories/*", nth=3, do=hide),
             Fault(path="/memori/v2/medium/*", do=bring_back),
         ]
     )

@@ -10,7 +10,7 @@ A pass that is no proof is repeated; the last resort is the whole list in one an
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from sync.errors import AccessDenied, BadAnswer, CredentialGone, Refused
 from sync.kind import Kind
 
 _PASSES = 3
+_OVERLAP = 1
 
 
 @dataclass(frozen=True)
@@ -29,116 +30,126 @@ class Sight:
     """Objects that came together.
 
     Attributes:
+        documents: they may have come before, in an earlier pass; what comes last counts.
         pass_number: of the pass that shows them, from 1.
+        received: how many objects came in this pass so far.
         count: how many objects the remote says there are, or None where it does not count.
     """
 
     documents: list[Document]
     pass_number: int
+    received: int
     count: int | None
+
+
+Take = Callable[[Sight], int]
+"""Takes what is shown; returns how many of the objects are new to the pass.
+
+Only so does a remote that shows the same objects again neither pass for complete nor go on for
+ever. A `BadAnswer` or `Refused` that it raises makes the pass no proof, as one of a page does.
+"""
 
 
 class Listing:
     """All objects of a kind, read until a pass proves that it saw everything.
-
-    Whoever takes the sights tells how many objects of each were new to the pass, so that a remote
-    that shows the same ones again neither passes for complete nor goes on for ever.
 
     Args:
         access: of the source.
         kind: what to list.
         page_size: how many objects to ask for; the remote may give fewer.
         concurrency: how many pages travel side by side.
-
-    Attributes:
-        received: how many objects came in this pass.
-        doubt: why the last pass is no proof that it saw everything, or "" if it is one.
     """
 
     def __init__(self, access: Access, kind: Kind, page_size: int, concurrency: int) -> None:
-        self.kind = kind
-        self.received = 0
-        self.doubt = "the listing was not finished"
-        self._distinct = 0
-        self._pass_number = 0
         self._access = access
-        self._page_size = page_size
+        self._kind = kind
+        # A page of one object could not overlap with the next.
+        self._page_size = max(page_size, 1 + _OVERLAP)
         self._concurrency = concurrency
+        self._pass_number = 0
 
-    def sights(self) -> Iterator[Sight]:
-        """What the remote shows; an object may come again in a later pass, and that counts.
+    def read(self, take: Take) -> str:
+        """Read pass after pass until one is a proof; may be called again, for another proof.
+
+        Args:
+            take: is given everything that the remote shows.
+
+        Returns:
+            Why the last pass is no proof that it saw everything, or "" if it is one.
 
         Raises:
-            as `Access.page`; what came before stays valid.
+            as `Access.page`, and whatever `take` raises; what came before stays valid.
         """
-        is_paged = self.kind.list is not None and self.kind.list.paged
+        is_paged = self._kind.list is not None and self._kind.list.paged
         passes = [*[self._paged] * _PASSES, self._whole] if is_paged else [self._whole]
+        found = ""
         for read in passes:
-            self.received = self._distinct = 0
             self._pass_number += 1
             try:
-                yield from read()
+                found = read(take)
             except (BadAnswer, Refused) as error:
                 if read == passes[-1] or isinstance(error, AccessDenied | CredentialGone):
                     raise
-                self.doubt = str(error)
-            if not self.doubt:
-                return
+                found = str(error)
+            if not found:
+                break
             structlog.get_logger("listing").info(
-                "pass.doubted", kind=self.kind.name, number=self._pass_number, why=self.doubt
+                "pass.doubted", kind=self._kind.name, number=self._pass_number, why=found
             )
+        return found
 
-    def note_new(self, number: int) -> None:
-        """Tell how many objects of the last sight had not been seen in this pass before."""
-        self._distinct += number
+    def _whole(self, take: Take) -> str:
+        page = self._access.whole(self._kind)
+        received = len(page.documents)
+        distinct = take(Sight(page.documents, self._pass_number, received, page.count))
+        return doubt({page.count}, received, distinct)
 
-    def _whole(self) -> Iterator[Sight]:
-        page = self._access.whole(self.kind)
-        self.received = len(page.documents)
-        yield Sight(page.documents, self._pass_number, page.count)
-        self.doubt = doubt({page.count}, self.received, self._distinct)
-
-    def _paged(self) -> Iterator[Sight]:
+    def _paged(self, take: Take) -> str:
         counts: set[int | None] = set()
-        last_key, has_shifted = "", False
-        for page, overlap in self._pages():
+        received = distinct = 0
+        last_key = ""
+        has_shifted = False
+        for page in self._pages():
             documents = page.documents
             counts.add(page.count)
-            if overlap and documents:
-                if self.kind.key_of(documents[0]) == last_key:
-                    documents = documents[1:]
+            if documents and last_key:
+                if self._kind.key_of(documents[0]) == last_key:
+                    documents = documents[_OVERLAP:]
                 else:
                     has_shifted = True
-            if page.documents:
-                last_key = self.kind.key_of(page.documents[-1])
-            self.received += len(documents)
-            before = self._distinct
-            yield Sight(documents, self._pass_number, page.count)
-            if self._distinct == before:
+            if documents:
+                last_key = self._kind.key_of(documents[-1])
+            received += len(documents)
+            new = take(Sight(documents, self._pass_number, received, page.count))
+            distinct += new
+            if not new:
                 break
-        self.doubt = doubt(counts, self.received, self._distinct, has_shifted=has_shifted)
+        return doubt(counts, received, distinct, has_shifted=has_shifted)
 
-    def _pages(self) -> Iterator[tuple[Page, int]]:
-        """The pages in order, each with how many objects it should share with the one before."""
-        first = self._access.page(self.kind, 0, self._page_size)
-        yield first, 0
-        count, given = first.count or 0, len(first.documents)
-        if not given:
-            return
-        size = given if given < count else max(given, self._page_size)
-        overlap = int(size > 1)
-        for pages in self._side_by_side(count, size - overlap, overlap):
-            for page in pages:
-                yield page, overlap
+    def _pages(self) -> Iterator[Page]:
+        """The pages in order: one by one until their real size is known, then side by side."""
+        start = size = 0
+        while True:
+            page = self._access.page(self._kind, start, self._page_size)
+            yield page
+            given, count = len(page.documents), page.count or 0
+            if given <= _OVERLAP:
+                return
+            start += given - _OVERLAP
+            has_grown = given > size
+            size = max(size, given)
+            if given >= self._page_size or not has_grown:
+                break
+        for pages in self._side_by_side(start, count, size - _OVERLAP):
+            yield from pages
 
-    def _side_by_side(self, count: int, step: int, overlap: int) -> Iterator[list[Page]]:
-        """The parts after the first in order, a bounded number of them on their way."""
+    def _side_by_side(self, first: int, count: int, step: int) -> Iterator[list[Page]]:
+        """The parts from `first` on in order, a bounded number of them on their way."""
         waiting: deque[Future[list[Page]]] = deque()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="listing")
         try:
-            for start in range(step, count, step):
-                end = min(start + step, count - overlap)
-                waiting.append(pool.submit(self._part, start, end, overlap))
+            for start in range(first, count, step):
+                waiting.append(pool.submit(self._part, start, min(start + step, count - _OVERLAP)))
                 if len(waiting) > self._concurrency:
                     yield waiting.popleft().result()
             while waiting:
@@ -146,13 +157,13 @@ class Listing:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _part(self, start: int, end: int, overlap: int) -> list[Page]:
+    def _part(self, start: int, end: int) -> list[Page]:
         """The objects from `start` on, in more than one page if one comes short."""
         pages: list[Page] = []
         while True:
-            page = self._access.page(self.kind, start, self._page_size)
+            page = self._access.page(self._kind, start, self._page_size)
             pages.append(page)
-            gained = len(page.documents) - overlap
+            gained = len(page.documents) - _OVERLAP
             start += gained
             if gained <= 0 or start >= end:
                 return pages

@@ -6,6 +6,7 @@ import click
 
 from sync.cli.door import Door, Reply
 from sync.cli.door import command as make_command
+from sync.errors import UsageError
 
 
 class Deletions(click.ParamType[tuple[str, int]]):
@@ -56,6 +57,8 @@ def command(
 
     app = door.app()
     with app.writing("a backup") as mirror, app.account() as account, progress() as watch:
+        if len(dict(accepted)) < len(accepted):
+            raise UsageError("--accept-deletions is given twice for a kind", "give it once a kind")
         wishes = replace(app.wishes(memoris, kinds, "manual"), accept_deletions=dict(accepted))
         result = backup(account, mirror, app.store, app.kinds, wishes, watch)
     table = [run_table(result.snapshots), *errors_of(result.snapshots)]

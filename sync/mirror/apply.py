@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.kind import Kind
-from sync.mirror.bulk import upsert
+from sync.mirror.bulk import analyse, upsert
 from sync.mirror.tables import Tables, typed_columns
 
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
@@ -73,6 +73,11 @@ def apply(
         source_id: whose objects.
         snapshot_id: who saw them.
     """
+    # What was seen after all is not gone.
+    connection.execute(
+        sa.delete(stage.gone).where(stage.gone.c.key.in_(sa.select(stage.seen.c.key)))
+    )
+    analyse(connection, stage.differs, stage.seen, stage.gone)
     changed = _write_changes(connection, tables.change, stage, source_id, snapshot_id)
     _project(connection, tables.change, stage, source_id, snapshot_id)
     listed = connection.execute(sa.select(sa.func.count()).select_from(stage.seen)).scalar_one()
@@ -90,12 +95,12 @@ def _write_changes(
     head = (sa.literal(source_id), sa.literal(snapshot_id), sa.literal(stage.kind.name))
     is_change = differs.c.op != FRESHENED
     mine = (change.c.source_id == source_id, change.c.kind == stage.kind.name)
-    touched = sa.union_all(sa.select(differs.c.key).where(is_change), sa.select(gone.c.key))
-    connection.execute(
-        sa.update(change)
-        .where(*mine, change.c.key.in_(touched), change.c.superseded_in.is_(None))
-        .values(superseded_in=snapshot_id)
-    )
+    for touched in (sa.and_(change.c.key == differs.c.key, is_change), change.c.key == gone.c.key):
+        connection.execute(
+            sa.update(change)
+            .where(*mine, touched, change.c.superseded_in.is_(None))
+            .values(superseded_in=snapshot_id)
+        )
     # In the order of the indices, which take sorted keys much faster.
     seen = (
         sa.select(*head, differs.c.key, differs.c.op, differs.c.digest, differs.c.document)

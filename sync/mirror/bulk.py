@@ -59,3 +59,10 @@ def load(connection: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any
     ):
         for row in rows:
             copy.write_row(row)
+
+
+def analyse(connection: sa.Connection, *tables: sa.Table) -> None:
+    """Tell PostgreSQL how much is in temporary tables, which nothing else does."""
+    if connection.dialect.name == "postgresql":
+        for table in tables:
+            connection.execute(sa.text(f"ANALYZE {table.name}"))

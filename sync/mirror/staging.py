@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.document import Document, canonical, parse
-from sync.kind import Kind
+from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.link import FileRef
 from sync.mirror.apply import CREATED, FRESHENED, UPDATED, Stage, Tally, apply
@@ -35,13 +35,17 @@ class _Statements:
     Attributes:
         known: the documents that the mirror has of the given keys.
         digests: the digests of their last changes.
-        see: notes the given keys as seen in a pass; its row count is how many were new to it.
+        see: notes those of the given keys that were never seen before.
+        see_again: notes those that were, but not in this pass.
+        index: makes what was staged easy to find, as soon as something is seen again.
         drop: forgets what was staged of the given keys.
     """
 
     known: sa.Select[Any]
     digests: sa.Select[Any]
     see: sa.Insert
+    see_again: sa.Update
+    index: sa.TextClause
     drop: sa.Delete
 
 
@@ -99,8 +103,11 @@ class Staging:
         run = self._connection.execute
         with self._transaction():
             known: dict[str, str] = dict(run(ask.known, keys).all())
-            new = run(ask.see, {**keys, "pass_number": pass_number}).rowcount
-            if new < len(documents) or pass_number > 1:
+            number = {"number": pass_number}
+            new = run(ask.see, keys | number).rowcount
+            if new < len(documents):
+                new += run(ask.see_again, keys | number).rowcount
+                run(ask.index)
                 run(ask.drop, keys)
             texts = {key: canonical(each) for key, each in documents.items()}
             different = [key for key, text in texts.items() if known.get(key) != text]
@@ -132,17 +139,26 @@ class Staging:
         table, key_map = self._stage(kind)[0].table, self._tables.key_map
         count = sa.func.count()
         came_back = sa.exists().where(key_map.c.kind == kind.name, key_map.c.old_key == table.c.key)
-        there = sa.select(count).where(table.c.source_id == self._source_id)
+        if kind.scope is Scope.MEMORI:
+            # What came back into one Memori is gone from another; the account has no own map.
+            came_back = came_back.where(key_map.c.source_id == self._source_id)
         with self._transaction():
-            absent = self._connection.execute(self._absent(kind, count).where(~came_back))
-            return absent.scalar_one(), self._connection.execute(there).scalar_one()
+            absent, there = (
+                self._connection.execute(query.where(~came_back)).scalar_one()
+                for query in (self._absent(kind, count), self._due(kind, count))
+            )
+        return absent, there
 
     def _absent(self, kind: Kind, *what: Any) -> sa.Select[Any]:
         stage, _ = self._stage(kind)
-        table, seen = stage.table, stage.seen
-        query = sa.select(*what).where(
-            table.c.source_id == self._source_id, ~sa.exists().where(seen.c.key == table.c.key)
+        return self._due(kind, *what).where(
+            ~sa.exists().where(stage.seen.c.key == stage.table.c.key)
         )
+
+    def _due(self, kind: Kind, *what: Any) -> sa.Select[Any]:
+        """The objects that a whole listing would show if none was gone."""
+        stage, _ = self._stage(kind)
+        query = sa.select(*what).where(stage.table.c.source_id == self._source_id)
         if kind.parent:
             parents = self._stages[kind.parent.kind][0].seen
             query = query.where(sa.exists().where(parents.c.key == self._parent_of(stage)))
@@ -252,24 +268,23 @@ class Staging:
 
     def _statements(self, stage: Stage) -> _Statements:
         table, seen, change = stage.table, stage.seen, self._tables.change
-        dialect = self._connection.dialect
+        dialect, staged = self._connection.dialect, stage.differs.name
         keys = given(dialect)
         mine = (table.c.source_id == self._source_id, table.c.key.in_(keys))
-        number = sa.bindparam("pass_number", type_=sa.Integer)
+        number = sa.bindparam("number", type_=sa.Integer)
         see = upsert(dialect, seen).from_select(
             ["key", "pass_number"], keys.add_columns(number).where(sa.true())
-        )
-        see = see.on_conflict_do_update(
-            index_elements=["key"],
-            set_={"pass_number": see.excluded.pass_number},
-            where=seen.c.pass_number != see.excluded.pass_number,
         )
         return _Statements(
             known=sa.select(table.c.key, table.c.document).where(*mine),
             digests=sa.select(table.c.key, change.c.digest)
             .join(change, change.c.id == table.c.change_id)
             .where(*mine),
-            see=see.execution_options(preserve_rowcount=True),
+            see=see.on_conflict_do_nothing().execution_options(preserve_rowcount=True),
+            see_again=sa.update(seen)
+            .where(seen.c.key.in_(keys), seen.c.pass_number != number)
+            .values(pass_number=number),
+            index=sa.text(f"CREATE INDEX IF NOT EXISTS ix_{staged} ON {staged} (key)"),
             drop=sa.delete(stage.differs).where(stage.differs.c.key.in_(keys)),
         )
 
