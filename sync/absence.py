@@ -43,8 +43,8 @@ class Acceptance:
 
 def held_back(kind: str, absent: int, there: int, agreed: int | None) -> str:
     """What is told of absences that are too many, and what to do if they are right."""
-    doubt = "too many to believe" if agreed is None else f"not {agreed} as agreed to"
+    doubt = "too many to believe" if agreed is None else f"and not {agreed}, as you said"
     return (
-        f"{absent} of {there} are not there any more, {doubt}: none of these was taken for"
-        f" deleted. If they are right: --accept-deletions {kind}={absent}"
+        f"{absent} of {there} are not there any more, {doubt}; so this does not count as complete."
+        f" If they are really gone: --accept-deletions {kind}={absent}"
     )

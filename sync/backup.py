@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+import structlog
+
 from sync.absence import Acceptance
 from sync.api.account import Account, Agent
 from sync.api.remote import Access
@@ -119,7 +121,8 @@ def backup(
         error.also = (*of_account.exit_codes, *exit_codes)
         raise
     exit_codes += of_account.exit_codes
-    mirror.mark_gone()
+    for name in mirror.mark_gone():
+        structlog.get_logger("backup").warning("memori.gone", memori=name)
     return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(exit_codes))
 
 

@@ -22,13 +22,14 @@ from sync.kind import Ident, Kind, Scope
 from sync.link import FileRef
 from sync.mirror.journal import Begun, Journal
 from sync.mirror.mirror import Mirror
+from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Status
 from sync.order import UPDATE, Objects, Step, files_of, is_file
 from sync.plan import Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
 from sync.snapshot import PARTIAL, Watch
-from sync.wanted import AFTER, BEFORE, ages, read_wanted
+from sync.wanted import ages, read_wanted
 
 
 @dataclass(frozen=True)

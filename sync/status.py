@@ -68,12 +68,14 @@ class Standing:
         sources: those that are not gone.
         run: the last one.
         restores: those that were left open.
+        gone: Memoris that are not in the account any more.
     """
 
     now: datetime
     sources: tuple[SourceStatus, ...]
     run: Run | None
     restores: tuple[OpenRestore, ...]
+    gone: tuple[Source, ...] = ()
 
     def too_old(self, max_age: timedelta) -> list[SourceStatus]:
         """The sources that were not seen whole within a time."""
@@ -105,7 +107,8 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind]) -> Standing:
         if source.gone_at is None
     )
     run = _last_run(list(snapshots.values()))
-    return Standing(datetime.now(UTC), found, run, tuple(standing.open_restores(mirror)))
+    gone = tuple(each for each in mirror.sources() if each.gone_at is not None)
+    return Standing(datetime.now(UTC), found, run, tuple(standing.open_restores(mirror)), gone)
 
 
 def whole_at(kinds: Collection[datetime | None]) -> datetime | None:

@@ -10,10 +10,9 @@ from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import file_refs
 from sync.mirror.mirror import Mirror
+from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
 from sync.order import Objects, files_of, is_file
-
-BEFORE, AFTER = "before_restore", "after_restore"
 
 
 @dataclass(frozen=True)

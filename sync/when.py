@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 from sync.errors import UsageError
 
-_DAY = "2026-11-24"
+# After the date, a clock's time; one without seconds is meant to the end of its minute.
+_CLOCK = re.compile(r"[T ]\d\d")
+_MINUTE = re.compile(r"[T ]\d\d:?\d\d(Z|[+-]\d\d:?\d\d)?$")
 _DURATION = re.compile(r"([0-9]{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def moment(text: str) -> datetime:
-    """Read the time up to which something is meant: a day is meant to its end.
+    """Read the time up to which something is meant: a day or a minute is meant to its end.
 
     Raises:
         UsageError: it is none.
@@ -51,9 +53,12 @@ def spoken(length: timedelta) -> str:
 def _read(text: str, whole_day: timedelta) -> datetime:
     """Read a time; without an offset it is meant local."""
     try:
-        read = datetime.fromisoformat(text)
-        is_day = len(text.strip()) == len(_DAY)
-        return (read + whole_day if is_day else read).astimezone(UTC)
+        read = datetime.fromisoformat(text.strip())
+        if _MINUTE.search(text.strip()):
+            read += min(whole_day, timedelta(minutes=1))
+        elif not _CLOCK.search(text.strip()):
+            read += whole_day
+        return read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(
             f"{text!r} is not a time", "write 2026-11-24 or 2026-11-24T18:00"

@@ -65,7 +65,8 @@ def test_nothing_of_a_great_loss_is_written_until_its_exact_number_is_accepted(
     assert kind(result, "Guide", "memory")["status"] == "complete"
     assert work.sql("select count(*) from person") == [(42,)]
 
-    work.backup("--accept-deletions", "person=19", code=6)
+    result = work.backup("--accept-deletions", "person=19", code=6)
+    assert "not 19, as you said" in kind(result, "Guide", "person")["error"]
     assert work.sql("select count(*) from change where op = 'deleted'") == [(0,)]
     result = work.backup("--accept-deletions", "person=20")
     assert kind(result, "Guide", "person")["deleted"] == 20
@@ -82,6 +83,7 @@ def test_an_agent_that_shows_up_empty_loses_nothing(work: Workplace, world: Worl
     agent.memories.clear()
     result = work.backup(code=6)
     assert "5 of 5" in kind(result, "Guide", "memory")["error"]
+    assert kind(result, "Guide", "memory")["status"] == "incomplete"
     assert kind(result, "Guide", "medium")["error"] == "held back with memory"
     agent.memories.update(kept)
     result = work.backup()
@@ -111,6 +113,44 @@ def test_a_restore_is_not_stopped_by_the_loss_that_it_mends(work: Workplace, wor
     assert outcome.json["verified"] is True
     assert len(world.agent("Guide").people) == 22
     work.backup()
+
+
+def test_a_look_at_the_plan_answers_nobodys_question(work: Workplace, world: World):
+    """A restore notes what it finds gone; the next run must ask about it all the same."""
+    crowd(world, "Guide", 40)
+    work.backup()
+    lose(world, "Guide", 20)
+    work.backup(code=6)
+    assert work.run("restore", "--dry-run").code == 0
+
+    result = work.backup(code=6)
+    assert "20 of 42" in kind(result, "Guide", "person")["error"]
+    plan = work.run("restore", "--dry-run", "--json").json
+    assert plan["steps"]["create"] == 20
+    work.backup("--accept-deletions", "person=20")
+    assert work.run("restore", "--dry-run", "--json").json["steps"]["create"] == 0
+    work.backup()
+
+
+def test_children_that_went_with_their_parent_hide_no_loss_of_the_others(
+    work: Workplace, world: World
+):
+    memories = world.agent("Guide").memories
+    (medium,) = memories["m-hours-1"]["media"]
+    memories["m-hours-1"]["media"] += [{**medium, "mediumID": f"x{n}"} for n in range(8)]
+    memories["m-tale-1"]["media"] = [{**medium, "mediumID": "other"}]
+    work.backup()
+    del memories["m-tale-1"]
+    memories["m-hours-1"]["media"].clear()
+    result = work.backup(code=6)
+    assert "9 of 9" in kind(result, "Guide", "medium")["error"]
+    assert kind(result, "Guide", "medium")["deleted"] == 1
+
+
+def test_an_agreement_is_given_once_a_kind(work: Workplace):
+    outcome = work.run("backup", "--accept-deletions", "person=1", "--accept-deletions", "person=2")
+    assert outcome.code == 2
+    assert "twice" in outcome.err
 
 
 @pytest.mark.parametrize("odd", ["person", "person=", "=3", "person=-1", "person=x", "person=³"])

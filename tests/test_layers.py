@@ -44,6 +44,7 @@ THIRD_PARTIES = {
         "api/transport",
         "api/account",
         "api/paging",
+        "backup",
         "snapshot",
         "fetch",
         "restore",

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from sync.errors import BadAnswer, Locked, StorageError, UsageError
 from sync.files import FileStore
 from sync.kinds import KINDS
 from sync.mirror.database import open_database, writing
+from sync.mirror.journal import Journal
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, Source, Status
@@ -321,3 +323,43 @@ def test_a_missing_postgresql_driver_is_told_with_what_to_install(monkeypatch):
     with pytest.raises(UsageError, match="driver is not installed") as raised:
         open_database("postgresql+psycopg://u@h/d")
     assert "pip install" in raised.value.hint
+
+
+def test_what_was_seen_after_all_is_not_gone(mirror, source):
+    see(mirror, source, [ANNA, BEA])
+    _, tallies = see(mirror, source, [ANNA, {**BEA, "name": "B."}], gone=["a", "b"])
+    assert (tallies["person"].deleted, tallies["person"].updated) == (0, 1)
+    assert mirror.past.document(source, PERSON, "b") == {**BEA, "name": "B."}
+
+
+def test_a_later_sight_replaces_what_was_staged_whatever_its_pass(mirror, source):
+    snapshot_id = mirror.start_snapshot(source, 1, "manual")
+    with mirror.staging(source, snapshot_id) as staging:
+        assert staging.record(PERSON, [ANNA, BEA], 1) == 2
+        assert staging.record(PERSON, [{**ANNA, "name": "Second"}], 2) == 1
+        assert staging.record(PERSON, [{**ANNA, "name": "Third"}], 2) == 0
+        staging.record(PERSON, [{**BEA, "name": "Asked alone"}], 0)
+        tally = staging.commit((PERSON,))["person"]
+    assert (tally.listed, tally.created) == (2, 2)
+    names = {key: each["name"] for key, each in mirror.past.state(source, PERSON)}
+    assert names == {"a": "Third", "b": "Asked alone"}
+
+
+def test_thousands_are_staged_changed_and_lost_alike(mirror, source):
+    def crowd(name: str) -> list[dict]:
+        return [{"personID": f"p{n}", "name": f"{name} {n}"} for n in range(3000)]
+
+    see(mirror, source, crowd("a"))
+    _, tallies = see(mirror, source, crowd("b")[:2000], gone=[f"p{n}" for n in range(2900, 3000)])
+    tally = tallies["person"]
+    assert (tally.listed, tally.updated, tally.deleted) == (2000, 2000, 100)
+    assert not check(mirror, FileStore(Path("unused")), KINDS).damage
+
+
+def test_what_came_back_into_another_agent_counts_as_absent_here(mirror, source):
+    other = mirror.memori("2", "Other", "e2")
+    see(mirror, source, [ANNA, BEA])
+    Journal(mirror, other).recognise({("person", "a"): "there"})
+    Journal(mirror, source).recognise({("person", "b"): "here"})
+    with mirror.staging(source, mirror.start_snapshot(source, 9, "manual")) as staging:
+        assert staging.count_absent(PERSON) == (1, 1)

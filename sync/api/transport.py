@@ -35,6 +35,7 @@ from sync.stop import Stop
 CONNECT_S = 10.0
 READ_S = 60.0
 CHUNK_BYTES = 256 * 1024
+_PATIENT = 3
 _ENVELOPE_BYTES = 64 * 1024
 
 T = TypeVar("T")
@@ -262,7 +263,9 @@ class Transport:
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self._log.info("call.repeated", why=str(error), attempt=state.attempt_number)
+        # Whoever waits at a terminal, where only warnings are shown, shall know what for.
+        tell = self._log.info if state.attempt_number < _PATIENT else self._log.warning
+        tell("call.repeated", why=str(error), attempt=state.attempt_number)
 
 
 @contextmanager

@@ -81,6 +81,7 @@ def _json(standing: "Standing") -> dict[str, Any]:
             "started_at": standing.run.started_at,
             "status": standing.run.status,
         },
+        "gone": [{"source": source_json(each), "gone_at": each.gone_at} for each in standing.gone],
         "open_restores": [
             {
                 "restore_id": each.id,
@@ -111,6 +112,8 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
         yield from _stale_kinds(each)
     if run := standing.run:
         yield f"the last run is {run.id}, of {_day(run.started_at)}: {run.status}"
+    for gone in standing.gone:
+        yield f"{gone.name} is gone from the account since {_day(gone.gone_at)}; what it held stays"
     for restore in standing.restores:
         begun = f"restore {restore.id} of {restore.target.name}, begun {_day(restore.started_at)}"
         yield f"{begun}, is {restore.status}: `restore` again goes on from there"

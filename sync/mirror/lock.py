@@ -18,6 +18,7 @@ _HOLDER = sa.text(
 )
 # Any number will do, as long as all versions use the same.
 _ADVISORY = 0x41495355
+_PROGRAM = "aisuru-sync"
 _WRITE = _ADVISORY + 1
 
 
@@ -53,7 +54,7 @@ def _hold_advisory(engine: sa.Engine, job: str) -> Iterator[None]:
         connection.execute(sa.select(sa.func.set_config("application_name", _name(job), False)))
         if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY))).scalar():
             _, name = _advisory_holder(connection)
-            raise _locked(name)
+            raise _locked(name.removeprefix(f"{_PROGRAM} "))
         # Waits for the last write of a run that has lost the lock.
         connection.execute(sa.select(sa.func.pg_advisory_lock(_WRITE)))
         connection.execute(sa.select(sa.func.pg_advisory_unlock(_WRITE)))
@@ -86,7 +87,7 @@ def _advisory_holder(connection: sa.Connection) -> tuple[int, str]:
 
 
 def _name(job: str) -> str:
-    return f"aisuru-sync {job} (process {os.getpid()})"
+    return f"{_PROGRAM} {job} (process {os.getpid()})"
 
 
 def _locked(holder: str) -> Locked:

@@ -96,8 +96,12 @@ class Mirror:
         with self._reading() as connection:
             return [source_of(row) for row in connection.execute(query)]
 
-    def mark_gone(self) -> None:
-        """Mark the Memoris that are proven gone from the account; what they held stays."""
+    def mark_gone(self) -> list[str]:
+        """Mark the Memoris that are proven gone from the account; what they held stays.
+
+        Returns:
+            The names of those that were not marked yet.
+        """
         source, change = self.tables.source, self.tables.change
         accounts = sa.select(source.c.id).where(source.c.scope == Scope.ACCOUNT).correlate(None)
         proven = sa.exists().where(
@@ -108,11 +112,13 @@ class Mirror:
             change.c.superseded_in.is_(None),
         )
         with self._writing() as connection:
-            connection.execute(
+            marked = connection.execute(
                 sa.update(source)
                 .where(source.c.scope == Scope.MEMORI, source.c.gone_at.is_(None), proven)
                 .values(gone_at=datetime.now(UTC))
+                .returning(source.c.name)
             )
+            return list(marked.scalars())
 
     def start_snapshot(self, source: Source, run_id: int, reason: str) -> int:
         """Open a snapshot of a source; returns its id."""

@@ -17,10 +17,10 @@ from sync.document import Document, canonical, parse
 from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.link import FileRef
-from sync.mirror.apply import CREATED, FRESHENED, UPDATED, Stage, Tally, apply
+from sync.mirror.apply import CREATED, DELETED, FRESHENED, UPDATED, Stage, Tally, apply
 from sync.mirror.bulk import as_parameter, given, load, upsert
 from sync.mirror.database import writing
-from sync.mirror.tables import Tables
+from sync.mirror.tables import AFTER, BEFORE, Tables
 from sync.stop import Stop
 
 _BATCH = 500
@@ -37,7 +37,6 @@ class _Statements:
         digests: the digests of their last changes.
         see: notes those of the given keys that were never seen before.
         see_again: notes those that were, but not in this pass.
-        index: makes what was staged easy to find, as soon as something is seen again.
         drop: forgets what was staged of the given keys.
     """
 
@@ -45,7 +44,6 @@ class _Statements:
     digests: sa.Select[Any]
     see: sa.Insert
     see_again: sa.Update
-    index: sa.TextClause
     drop: sa.Delete
 
 
@@ -107,7 +105,7 @@ class Staging:
             new = run(ask.see, keys | number).rowcount
             if new < len(documents):
                 new += run(ask.see_again, keys | number).rowcount
-                run(ask.index)
+                run(stage.index)
                 run(ask.drop, keys)
             texts = {key: canonical(each) for key, each in documents.items()}
             different = [key for key, text in texts.items() if known.get(key) != text]
@@ -135,19 +133,49 @@ class Staging:
             yield parse(row.document.encode())
 
     def count_absent(self, kind: Kind) -> tuple[int, int]:
-        """How many objects are absent and came back under no other key, and of how many."""
-        table, key_map = self._stage(kind)[0].table, self._tables.key_map
+        """How many objects are absent and came back under no other key, and of how many.
+
+        What a restore found gone, before or after itself, nobody was asked about: it counts as
+        absent still, until a complete listing of another run.
+        """
+        table, change = self._stage(kind)[0].table, self._tables.change
         count = sa.func.count()
-        came_back = sa.exists().where(key_map.c.kind == kind.name, key_map.c.old_key == table.c.key)
-        if kind.scope is Scope.MEMORI:
-            # What came back into one Memori is gone from another; the account has no own map.
-            came_back = came_back.where(key_map.c.source_id == self._source_id)
-        with self._transaction():
-            absent, there = (
-                self._connection.execute(query.where(~came_back)).scalar_one()
-                for query in (self._absent(kind, count), self._due(kind, count))
+        queries = [
+            query.where(~self._came_back(kind, table.c.key))
+            for query in (self._absent(kind, count), self._due(kind, count))
+        ]
+        if kind.parent is None:
+            mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
+            noted = sa.select(count).where(
+                *mine,
+                change.c.op == DELETED,
+                change.c.superseded_in.is_(None),
+                change.c.snapshot_id > self._last_asked(kind),
+                ~self._came_back(kind, change.c.key),
             )
-        return absent, there
+            queries.append(noted)
+        with self._transaction():
+            found = [self._connection.execute(query).scalar_one() for query in queries]
+        absent, there, *noted_by_restores = found
+        return absent + sum(noted_by_restores), there + sum(noted_by_restores)
+
+    def _came_back(self, kind: Kind, key: sa.Column[str]) -> sa.Exists:
+        key_map = self._tables.key_map
+        found = sa.exists().where(key_map.c.kind == kind.name, key_map.c.old_key == key)
+        # What came back into one Memori is gone from another; the account has no map of its own.
+        is_mine = key_map.c.source_id == self._source_id
+        return found.where(is_mine) if kind.scope is Scope.MEMORI else found
+
+    def _last_asked(self, kind: Kind) -> sa.ScalarSelect[int]:
+        """The last snapshot that listed a kind completely, and that was no restore's."""
+        snapshot, listed = self._tables.snapshot, self._tables.snapshot_kind
+        return (
+            sa.select(sa.func.coalesce(sa.func.max(snapshot.c.id), 0))
+            .join(listed, listed.c.snapshot_id == snapshot.c.id)
+            .where(snapshot.c.source_id == self._source_id, listed.c.kind == kind.name)
+            .where(listed.c.status == "complete", snapshot.c.reason.not_in([BEFORE, AFTER]))
+            .scalar_subquery()
+        )
 
     def _absent(self, kind: Kind, *what: Any) -> sa.Select[Any]:
         stage, _ = self._stage(kind)
@@ -268,7 +296,7 @@ class Staging:
 
     def _statements(self, stage: Stage) -> _Statements:
         table, seen, change = stage.table, stage.seen, self._tables.change
-        dialect, staged = self._connection.dialect, stage.differs.name
+        dialect = self._connection.dialect
         keys = given(dialect)
         mine = (table.c.source_id == self._source_id, table.c.key.in_(keys))
         number = sa.bindparam("number", type_=sa.Integer)
@@ -284,7 +312,6 @@ class Staging:
             see_again=sa.update(seen)
             .where(seen.c.key.in_(keys), seen.c.pass_number != number)
             .values(pass_number=number),
-            index=sa.text(f"CREATE INDEX IF NOT EXISTS ix_{staged} ON {staged} (key)"),
             drop=sa.delete(stage.differs).where(stage.differs.c.key.in_(keys)),
         )
 

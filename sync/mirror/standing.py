@@ -30,6 +30,8 @@ def last_seen_whole(mirror: Mirror) -> dict[tuple[int, str], datetime]:
             kind.c.status == Status.COMPLETE,
             snapshot.c.status.in_([Status.COMPLETE, Status.INCOMPLETE]),
             snapshot.c.files_failed == 0,
+            # Whatever stopped a source stopped its files.
+            snapshot.c.error.is_(None),
         )
         .group_by(snapshot.c.source_id, kind.c.kind)
     )

@@ -30,6 +30,10 @@ _TYPES: Mapping[Type, Any] = {
 }
 
 
+BEFORE, AFTER = "before_restore", "after_restore"
+"""The reasons of snapshots that a restore takes before and after itself."""
+
+
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
     """An aware time: kept as UTC, given back as UTC; a naive one is refused."""
 
