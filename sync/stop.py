@@ -17,10 +17,12 @@ class Stop:
 
     Attributes:
         event: set as soon as a stop was asked for.
+        why: what asked for it.
     """
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.why = ""
         self._shields = 0
         self._held_back: Interrupted | None = None
 
@@ -33,6 +35,7 @@ class Stop:
         """
         if self.event.is_set():
             raise KeyboardInterrupt
+        self.why = why
         self.event.set()
         if self._shields:
             self._held_back = Interrupted(why)
@@ -50,6 +53,6 @@ class Stop:
             yield
         finally:
             self._shields -= 1
-        held_back, self._held_back = self._held_back, None
-        if held_back and not self._shields:
+        if self._shields == 0 and self._held_back:
+            held_back, self._held_back = self._held_back, None
             raise held_back

@@ -197,7 +197,7 @@ class Transport:
     def check_running(self) -> None:
         """Raise `Interrupted` if a stop was asked for."""
         if self.stop.event.is_set():
-            raise Interrupted("stopped as asked")
+            raise Interrupted(self.stop.why)
 
     @contextmanager
     def _request(
