@@ -107,8 +107,16 @@ class Restore:
         self._log = structlog.get_logger("restore").bind(memori=self.target.name)
         (self._owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
         self._wanted = read_wanted(mirror, store, self._kinds, self._owner, snapshot)
-        self.ages = ages(mirror.snapshots(), snapshot, self._kinds)
         self._chosen = self._choose(selection)
+        self.ages = ages(
+            mirror.snapshots(),
+            snapshot,
+            {
+                name: each
+                for name, each in self._kinds.items()
+                if not selection.kinds or name in selection.kinds
+            },
+        )
         self._before_id = self._list_again(BEFORE, watch)
         self._settle()
         self.plan = self._plan()

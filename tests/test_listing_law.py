@@ -204,7 +204,10 @@ class Remote:
         keys.remove(self._anchor)
         self.life.hidden_keys = {keys[place] for place in plan.hidden if place < len(keys)}
         # Nobody can know of what was never shown; all else must be there.
-        self.unseen = set() if plan.known else self.life.hidden_keys
+        self.unseen = set() if plan.known else set(self.life.hidden_keys)
+        for key in [*self.unseen]:
+            media = self.life.objects[key].get("media", [])
+            self.unseen |= {each["mediumID"] for each in media}
         self.sandbox.remote.page_cap = plan.page_cap
         self.plan = plan
         self._calls.clear()

@@ -76,7 +76,7 @@ def test_a_quiet_list_is_proven_in_one_pass_whatever_its_length(number, cap, con
     remote = Remote(people(number), cap=cap)
     assert read(remote, concurrency=concurrency) == ""
     assert remote.seen == set(people(number))
-    if cap > 1:
+    if cap > 1 and number > 1:
         assert len(remote.asked) == len(set(remote.asked)), "no page was asked for twice"
 
 

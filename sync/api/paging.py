@@ -134,6 +134,9 @@ class Listing:
             yield page
             given, count = len(page.documents), page.count or 0
             if given <= _OVERLAP:
+                if not start:
+                    # So little cannot overlap: what is said again is believed.
+                    yield self._access.page(self._kind, start, self._page_size)
                 return
             start += given - _OVERLAP
             has_grown = given > size
