@@ -380,7 +380,10 @@ def test_an_agent_that_is_gone_is_not_too_old(work: Workplace, sandbox: Sandbox,
     assert work.sql("select name from source where gone_at is not null") == [("Archive",)]
     outcome = work.run("status", "--max-age", "26h")
     assert outcome.code == 0
-    assert "Archive" not in outcome.out
+    assert "Archive is gone from the account since " in outcome.out
+    told = work.run("status", "--json").json
+    assert [each["source"]["name"] for each in told["gone"]] == ["Archive"]
+    assert [each["source"]["name"] for each in told["sources"]] == ["owner", "Guide"]
 
 
 def test_status_names_files_that_are_not_there_and_restores_that_were_cut(

@@ -108,7 +108,7 @@ def test_only_the_remotes_own_word_proves_that_an_object_is_gone(
     serve, workplace: Workplace, world: World, answers: list[Fault]
 ):
     short = json.dumps({"resultCode": 0, "count": 1, "people": [world.agent("Guide").giver]})
-    faults = FaultSet([Fault(path=PEOPLE, nth=3, status=200, body=short), *answers])
+    faults = FaultSet([Fault(path=PEOPLE, nth=3, times=2, status=200, body=short), *answers])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()
