@@ -238,7 +238,7 @@ class OpenSnapshot:
             family: a kind and its children.
 
         Returns:
-            {kind: why none of its absences was looked into}; children share their parent's lot.
+            {kind: why none of its absences was written}; children share their parent's lot.
         """
         held: dict[str, str] = {}
         for kind in family:
@@ -252,7 +252,10 @@ class OpenSnapshot:
                 self.exit_codes.append(GUARDED)
             elif kind.get:
                 self._ask_each(access, kind)
-            elif absent and not list_again():
+            elif absent and (doubt := list_again()):
+                held[kind.name] = doubt
+                self.exit_codes.append(PARTIAL)
+            elif absent:
                 for document in self._staging.absent(kind):
                     self._staging.note_gone(kind, kind.key_of(document))
         return held

@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from workplace import Workplace, fill, kind
 
+from sync import config
+from sync.app import App
+from sync.backup import backup
 from sync.errors import Interrupted, Unavailable
 from sync.kinds import KINDS
+from sync.redact import Redactor
 from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World
+from sync.stop import Stop
 
 PERSON = "/memori/v2/person/*"
 PEOPLE = "/memori/v2/people/*"
@@ -326,3 +332,26 @@ def test_a_whole_list_of_thousands_is_taken_in_parts(serve, workplace, world: Wo
         result = workplace.backup()
     assert kind(result, "owner", "asset")["created"] == 1201
     assert result["snapshots"][0]["files"]["downloaded"] == 1201
+
+
+@pytest.mark.parametrize("deleted", [1, 0])
+def test_what_cannot_be_asked_alone_is_gone_after_a_second_proof(
+    serve, workplace: Workplace, world: World, deleted: int
+):
+    kinds = {**KINDS, "person": replace(KINDS["person"], get=None)}
+    wrong = '{"resultCode": 0, "count": 9, "people": []}'
+    # Each reading of this list takes two calls: the second tells that there is no more.
+    trouble = Fault(path=PEOPLE, nth=4, times=99, status=200, body=wrong)
+    faults = [] if deleted else [trouble]
+    with serve(world, faults=FaultSet(faults)) as sandbox:
+        workplace.settle(sandbox)
+        app = App(config.load(workplace.config, {}), Stop(), Redactor())
+        with app.writing("a test") as mirror, app.account() as account:
+            for _ in range(2):
+                wishes = app.wishes((), (), "manual")
+                result = backup(account, mirror, app.store, kinds, wishes, lambda *_: None)
+                world.agent("Guide").people.pop("p-anna-1", None)
+    person = result.snapshots[1].kinds["person"]
+    assert person.tally.deleted == deleted
+    assert person.status == ("complete" if deleted else "incomplete")
+    assert result.exit_code == (0 if deleted else 3)
