@@ -726,7 +726,7 @@ def test_a_restore_says_which_kinds_its_snapshot_lacks_and_how_old_they_are(
     serve, workplace: Workplace, world: World
 ):
     broken = '{"resultCode": 0, "people": null}'
-    people = Fault(path="/memori/v2/people/*", nth=3, times=4, status=200, body=broken)
+    people = Fault(path="/memori/v2/people/*", nth=5, times=4, status=200, body=broken)
     with serve(world, faults=FaultSet([people])) as sandbox:
         workplace.settle(sandbox)
         workplace.backup()

@@ -37,10 +37,13 @@ def test_no_text_at_all_ends_as_a_bug(text: str):
             read(text)
 
 
-def test_a_day_is_meant_to_its_end_or_from_its_start():
+def test_a_day_or_a_minute_is_meant_to_its_end_or_from_its_start():
     assert moment("2026-11-24") - beginning("2026-11-24") == timedelta(days=1)
     exact = datetime(2026, 11, 24, 17, tzinfo=UTC)
-    assert moment("2026-11-24T18:00+01:00") == beginning("2026-11-24T18:00+01:00") == exact
+    assert beginning("2026-11-24T18:00+01:00") == exact
+    assert moment("2026-11-24T18:00+01:00") == exact + timedelta(minutes=1)
+    assert moment("2026-11-24T18:00:00+01:00") == exact
+    assert moment("20261124") == moment("2026-11-24")
 
 
 def test_a_duration_is_spoken_in_its_two_largest_units():
