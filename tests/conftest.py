@@ -16,7 +16,7 @@ from workplace import Workplace, fill
 
 from sync.sandbox import Sandbox, World
 
-hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.register_profile("by_hand", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile("ci")
 
