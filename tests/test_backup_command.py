@@ -224,7 +224,7 @@ def test_a_list_that_does_not_hold_what_it_announces_proves_nothing(
 
 def test_a_list_that_is_wrong_once_is_read_again_and_heals(serve, workplace, world: World):
     body = '{"resultCode": 0, "count": 5, "people": []}'
-    faults = FaultSet([Fault(path=PEOPLE, nth=1, times=3, status=200, body=body)])
+    faults = FaultSet([Fault(path=PEOPLE, nth=1, times=6, status=200, body=body)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup()

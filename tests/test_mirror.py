@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -178,7 +179,7 @@ people = st.dictionaries(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.lists(people, min_size=1, max_size=6))
 def test_every_snapshot_can_be_read_back_as_it_was(mirror, views):
-    source = mirror.memori(f"memori-{id(views)}", "Guide", "e")
+    source = mirror.memori(str(uuid4()), "Guide", "e")
     live: dict[str, dict] = {}
     seen = []
     for view in views:

@@ -109,7 +109,7 @@ class Listing:
         received = distinct = 0
         last_key = ""
         has_shifted = False
-        for page in self._pages():
+        for number, page in enumerate(self._pages()):
             documents = page.documents
             counts.add(page.count)
             if documents and last_key:
@@ -122,7 +122,7 @@ class Listing:
             received += len(documents)
             new = take(Sight(documents, self._pass_number, received, page.count))
             distinct += new
-            if not new:
+            if number and not new:
                 break
         return doubt(counts, received, distinct, has_shifted=has_shifted)
 

@@ -135,8 +135,8 @@ class Staging:
     def count_absent(self, kind: Kind) -> tuple[int, int]:
         """How many objects are absent and came back under no other key, and of how many.
 
-        What a restore found gone, before or after itself, nobody was asked about: it counts as
-        absent still, until a complete listing of another run.
+        What was written as gone since the last complete listing that was no restore's counts as
+        absent still: nobody was asked about it, or the run that wrote it was cut.
         """
         table, change = self._stage(kind)[0].table, self._tables.change
         count = sa.func.count()
@@ -146,18 +146,18 @@ class Staging:
         ]
         if kind.parent is None:
             mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
-            noted = sa.select(count).where(
+            unasked = sa.select(count).where(
                 *mine,
                 change.c.op == DELETED,
                 change.c.superseded_in.is_(None),
                 change.c.snapshot_id > self._last_asked(kind),
                 ~self._came_back(kind, change.c.key),
             )
-            queries.append(noted)
+            queries.append(unasked)
         with self._transaction():
             found = [self._connection.execute(query).scalar_one() for query in queries]
-        absent, there, *noted_by_restores = found
-        return absent + sum(noted_by_restores), there + sum(noted_by_restores)
+        absent, there, *written = found
+        return absent + sum(written), there + sum(written)
 
     def _came_back(self, kind: Kind, key: sa.Column[str]) -> sa.Exists:
         key_map = self._tables.key_map
