@@ -70,7 +70,7 @@ def _key() -> sa.Column[str]:
 def apply(
     connection: sa.Connection, tables: Tables, stage: Stage, source_id: int, snapshot_id: int
 ) -> Tally:
-    """Write what was staged of a kind, and empty the stage.
+    """Write what was staged of a kind, once: the stage is left as it is.
 
     Args:
         connection: in a transaction that writes.
@@ -88,8 +88,6 @@ def apply(
     changed = _write_changes(connection, tables.change, stage, source_id, snapshot_id)
     _project(connection, tables.change, stage, source_id, snapshot_id)
     listed = connection.execute(sa.select(sa.func.count()).select_from(stage.seen)).scalar_one()
-    for scratch in (stage.differs, stage.seen, stage.gone):
-        connection.execute(sa.delete(scratch))
     unchanged = listed - changed[CREATED] - changed[UPDATED]
     return Tally(listed, changed[CREATED], changed[UPDATED], changed[DELETED], unchanged)
 

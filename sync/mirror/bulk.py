@@ -1,7 +1,9 @@
 """Many rows at once, the way each database takes them fastest.
 
-Keys travel as one JSON text, so that a statement stays the same whatever their number; rows go in
-by the driver's own executemany on SQLite and by COPY on PostgreSQL.
+Keys and documents travel as one JSON text, so that a statement stays the same whatever their
+number, and found keys come back as one: between rows SQLite's driver lets other threads in, which
+costs more than the rows. Rows go in by the driver's own executemany on SQLite and by COPY on
+PostgreSQL.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,6 +18,9 @@ from sync.mirror.database import driver_errors
 KEYS = "keys"
 """The parameter of `given`."""
 
+TEXTS = "texts"
+"""The parameter of `given_texts`: a JSON object, {key: text}."""
+
 Upsert = sqlite.Insert | postgresql.Insert
 
 
@@ -26,6 +31,22 @@ def given(dialect: sa.Dialect) -> sa.Select[Any]:
         return sa.select(sa.func.json_each(keys).table_valued("value").c.value)
     elements = sa.func.json_array_elements_text(sa.cast(keys, sa.JSON))
     return sa.select(elements.table_valued("value").c.value)
+
+
+def given_texts(dialect: sa.Dialect) -> sa.TableValuedAlias:
+    """The texts that a statement is executed with, as a table of `key` and `value`."""
+    texts = sa.bindparam(TEXTS, type_=sa.Text)
+    if dialect.name == "sqlite":
+        return sa.func.json_each(texts).table_valued("key", "value")
+    return sa.func.json_each_text(sa.cast(texts, sa.JSON)).table_valued("key", "value")
+
+
+def as_object(
+    dialect: sa.Dialect, key: sa.ColumnElement[str], value: sa.ColumnElement[Any]
+) -> sa.ColumnElement[str]:
+    """What a query finds as one JSON object, {key: value}; null or empty where it finds nothing."""
+    gather = sa.func.json_group_object if dialect.name == "sqlite" else sa.func.json_object_agg
+    return sa.cast(gather(key, value), sa.Text)
 
 
 def as_parameter(keys: Iterable[str]) -> dict[str, str]:

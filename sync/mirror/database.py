@@ -127,6 +127,8 @@ def _set_up(connection: Any, _: Any) -> None:
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
+        # What is temporary dies with the connection; a journal on disk would only cost.
+        "temp.journal_mode = MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 

@@ -18,7 +18,7 @@ from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.link import FileRef
 from sync.mirror.apply import CREATED, DELETED, FRESHENED, UPDATED, Stage, Tally, apply
-from sync.mirror.bulk import as_parameter, given, load, upsert
+from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import writing
 from sync.mirror.tables import AFTER, BEFORE, Tables
 from sync.stop import Stop
@@ -33,15 +33,14 @@ class _Statements:
     """What is asked for every page; built once, because that takes longer than running it.
 
     Attributes:
-        known: the documents that the mirror has of the given keys.
-        digests: the digests of their last changes.
+        differing: those of the given keys of which the mirror has another document or none, each
+            with the digest of its last change.
         see: notes those of the given keys that were never seen before.
         see_again: notes those that were, but not in this pass.
         drop: forgets what was staged of the given keys.
     """
 
-    known: sa.Select[Any]
-    digests: sa.Select[Any]
+    differing: sa.Select[Any]
     see: sa.Insert
     see_again: sa.Update
     drop: sa.Delete
@@ -97,26 +96,23 @@ class Staging:
 
     def _record(self, kind: Kind, documents: Mapping[str, Document], pass_number: int) -> int:
         stage, ask = self._stage(kind)
-        keys = as_parameter(documents)
+        keys, number = as_parameter(documents), {"number": pass_number}
+        texts = {key: canonical(each) for key, each in documents.items()}
         run = self._connection.execute
         with self._transaction():
-            known: dict[str, str] = dict(run(ask.known, keys).all())
-            number = {"number": pass_number}
+            found = run(ask.differing, {TEXTS: canonical(texts)}).scalar_one()
             new = run(ask.see, keys | number).rowcount
             if new < len(documents):
                 new += run(ask.see_again, keys | number).rowcount
                 run(stage.index)
                 run(ask.drop, keys)
-            texts = {key: canonical(each) for key, each in documents.items()}
-            different = [key for key, text in texts.items() if known.get(key) != text]
-            if different:
-                digests: dict[str, str] = dict(run(ask.digests, as_parameter(different)).all())
-                rows = []
-                for key in different:
-                    document = documents[key]
-                    digest, before = kind.digest(document), digests.get(key)
-                    op = FRESHENED if digest == before else UPDATED if before else CREATED
-                    rows.append((key, op, digest, *kind.row(document).values(), texts[key]))
+            rows = []
+            for key, before in parse((found or "{}").encode()).items():
+                document = documents[key]
+                digest = kind.digest(document)
+                op = FRESHENED if digest == before else UPDATED if before else CREATED
+                rows.append((key, op, digest, *kind.row(document).values(), texts[key]))
+            if rows:
                 load(self._connection, stage.differs, rows)
         return new
 
@@ -239,10 +235,10 @@ class Staging:
             self._connection.execute(sa.insert(stage.gone), {"key": key})
 
     def commit(self, kinds: Sequence[Kind]) -> Mapping[str, Tally]:
-        """Write what was seen of a kind and its children, and forget it here.
+        """Write what was seen of a kind and its children; that ends the work on them.
 
         Args:
-            kinds: a kind and its children, the parent first.
+            kinds: a kind and its children, the parent first; none of them committed before.
 
         Returns:
             {kind: what came of it}.
@@ -298,16 +294,20 @@ class Staging:
         table, seen, change = stage.table, stage.seen, self._tables.change
         dialect = self._connection.dialect
         keys = given(dialect)
-        mine = (table.c.source_id == self._source_id, table.c.key.in_(keys))
+        texts = given_texts(dialect)
+        same = sa.and_(table.c.source_id == self._source_id, table.c.key == texts.c.key)
+        differing = (
+            sa.select(as_object(dialect, texts.c.key, change.c.digest))
+            .select_from(texts.outerjoin(table, same))
+            .outerjoin(change, change.c.id == table.c.change_id)
+            .where(table.c.document.is_distinct_from(texts.c.value))
+        )
         number = sa.bindparam("number", type_=sa.Integer)
         see = upsert(dialect, seen).from_select(
             ["key", "pass_number"], keys.add_columns(number).where(sa.true())
         )
         return _Statements(
-            known=sa.select(table.c.key, table.c.document).where(*mine),
-            digests=sa.select(table.c.key, change.c.digest)
-            .join(change, change.c.id == table.c.change_id)
-            .where(*mine),
+            differing=differing,
             see=see.on_conflict_do_nothing().execution_options(preserve_rowcount=True),
             see_again=sa.update(seen)
             .where(seen.c.key.in_(keys), seen.c.pass_number != number)
