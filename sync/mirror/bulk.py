@@ -7,10 +7,10 @@ PostgreSQL.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.document import canonical
 from sync.mirror.database import driver_errors
@@ -21,7 +21,10 @@ KEYS = "keys"
 TEXTS = "texts"
 """The parameter of `given_texts`: a JSON object, {key: text}."""
 
-Upsert = sqlite.Insert | postgresql.Insert
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    Upsert = sqlite.Insert | postgresql.Insert
 
 
 def given(dialect: sa.Dialect) -> sa.Select[Any]:
@@ -54,9 +57,11 @@ def as_parameter(keys: Iterable[str]) -> dict[str, str]:
     return {KEYS: canonical(list(keys))}
 
 
-def upsert(dialect: sa.Dialect, table: sa.Table) -> Upsert:
+def upsert(dialect: sa.Dialect, table: sa.Table) -> "Upsert":
     """An insert that can say what to do on conflict."""
-    return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
+    # Only the dialect in use: either takes its time to import.
+    insert: Upsert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(table)
+    return insert
 
 
 def load(connection: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
