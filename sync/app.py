@@ -117,7 +117,7 @@ class App:
         """
         backup = self.config.backup
         return Wishes(
-            memoris=memoris or [each.name or each.id for each in self.config.memori],
+            memoris=memoris or self.memoris,
             passwords=self._passwords(),
             kinds=frozenset(kinds),
             page_size=backup.page_size,
@@ -125,6 +125,11 @@ class App:
             origins=self._origins(),
             reason=reason,
         )
+
+    @property
+    def memoris(self) -> list[str]:
+        """Names or ids of the agents that the settings name; none means all."""
+        return [each.name or each.id for each in self.config.memori]
 
     def _passwords(self) -> dict[str, str]:
         return {

@@ -6,7 +6,7 @@ An object that a restore brought back under a new key is one object all along (`
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from sync.document import Document
@@ -14,6 +14,7 @@ from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope, is_usable_key
 from sync.kinds.file import FILE
 from sync.lives import CREATED, Difference, Lives, net
+from sync.mirror.database import BATCH
 from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
@@ -74,7 +75,7 @@ def show(
     if snapshot_id is not None:
         _source_of(mirror, snapshot_id)
     keys = {
-        source: _lives(mirror, source).keys((kind.name, key)) for source in _sources(mirror, memori)
+        source: _lives(mirror, source).keys((kind.name, key)) for source in mirror.sources(memori)
     }
     found = list(_as_at(mirror, kind, key, keys, snapshot_id, at))
     if not found and snapshot_id is None and at is None:
@@ -132,7 +133,7 @@ def log(
         UsageError: there is no such kind, Memori or object.
     """
     known = kinds if kind_name is None else {kind_name: _kind(kinds, kind_name)}
-    lives = {source: _lives(mirror, source) for source in _sources(mirror, memori)}
+    lives = {source: _lives(mirror, source) for source in mirror.sources(memori)}
     keys: dict[Source, Collection[str] | None] = dict.fromkeys(lives)
     if kind_name is not None and key is not None:
         _check_key(key)
@@ -217,7 +218,8 @@ def _touched(mirror: Mirror, kind: Kind, between: Span, lives: Lives) -> Iterato
     """Batches of the keys that may differ, each with all keys of its life, none twice."""
     done: set[str] = set()
     earlier, later = sorted((between.first_id, between.second_id))
-    for batch in mirror.past.touched(between.source, kind, earlier, later):
+    touched = mirror.past.touched(between.source, kind, earlier, later)
+    while batch := list(islice(touched, BATCH)):
         keys = [key for key in batch if key not in done]
         families = dict.fromkeys(lives.keys((kind.name, key)) for key in keys)
         done.update(chain.from_iterable(each for each in families if len(each) > 1))
@@ -307,13 +309,3 @@ def _source_of(mirror: Mirror, snapshot_id: int) -> Source:
     if source is None:
         raise UsageError(f"there is no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
     return source
-
-
-def _sources(mirror: Mirror, memori: str | None) -> list[Source]:
-    sources = mirror.sources()
-    if memori is None:
-        return sources
-    found = [each for each in sources if memori in (each.name, each.remote_id)]
-    if not found:
-        raise UsageError(f"the mirror holds no Memori {memori!r}")
-    return found

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sync.kind import Kind
+from sync.kind import Kind, Scope
 from sync.mirror import standing
 from sync.mirror.mirror import Mirror
 from sync.mirror.standing import OpenRestore
@@ -65,30 +65,36 @@ class Standing:
 
     Attributes:
         now: what ages count from.
-        sources: those that are not gone.
+        sources: those that are backed up.
         run: the last one.
         restores: those that were left open.
         gone: Memoris that are not in the account any more.
+        left_out: Memoris that the settings do not name, and that are therefore not backed up.
     """
 
     now: datetime
     sources: tuple[SourceStatus, ...]
     run: Run | None
     restores: tuple[OpenRestore, ...]
-    gone: tuple[Source, ...] = ()
+    gone: tuple[Source, ...]
+    left_out: tuple[Source, ...]
 
     def too_old(self, max_age: timedelta) -> list[SourceStatus]:
         """The sources that were not seen whole within a time."""
         return [each for each in self.sources if is_too_old(each.complete_at, self.now, max_age)]
 
 
-def status(mirror: Mirror, kinds: Mapping[str, Kind]) -> Standing:
+def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] = ()) -> Standing:
     """Look how a mirror stands.
 
     Args:
         mirror: which one.
         kinds: the registry; a source must be seen whole in all kinds of its scope.
+        memoris: names or ids of the Memoris that are backed up; none means all.
     """
+    sources = mirror.sources()
+    gone = tuple(each for each in sources if each.gone_at is not None)
+    left_out = tuple(each for each in sources if each not in gone and _is_left_out(each, memoris))
     seen, files = standing.last_seen_whole(mirror), standing.files_by_status(mirror)
     snapshots = {each.source.id: each for each in standing.last_snapshots(mirror)}
     found = tuple(
@@ -103,12 +109,17 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind]) -> Standing:
             missing=files.get((source.id, "missing"), 0),
             failed=files.get((source.id, "failed"), 0),
         )
-        for source in mirror.sources()
-        if source.gone_at is None
+        for source in sources
+        if source not in (*gone, *left_out)
     )
     run = _last_run(list(snapshots.values()))
-    gone = tuple(each for each in mirror.sources() if each.gone_at is not None)
-    return Standing(datetime.now(UTC), found, run, tuple(standing.open_restores(mirror)), gone)
+    restores = tuple(standing.open_restores(mirror))
+    return Standing(datetime.now(UTC), found, run, restores, gone, left_out)
+
+
+def _is_left_out(source: Source, memoris: Collection[str]) -> bool:
+    is_named = source.name in memoris or source.remote_id in memoris
+    return bool(memoris) and source.scope is Scope.MEMORI and not is_named
 
 
 def whole_at(kinds: Collection[datetime | None]) -> datetime | None:

@@ -280,6 +280,19 @@ def test_after_a_kill_the_next_run_marks_the_snapshot_and_goes_on(
 # -- the other commands
 
 
+def test_snapshots_lists_only_those_of_an_agent_and_the_latest_if_asked(work: Workplace):
+    for _ in range(3):
+        work.backup()
+
+    def ids(*args: str) -> list[int]:
+        return [each["id"] for each in work.run("snapshots", "--json", *args).json["snapshots"]]
+
+    assert ids("--memori", "Guide") == [2, 4, 6]
+    assert ids("--memori", "Guide", "--limit", "2") == [4, 6]
+    assert ids("-n", "1") == [6]
+    assert work.run("snapshots", "--memori", "Nobody").code == 2
+
+
 def test_snapshots_lists_what_there_is_for_people_and_for_machines(work: Workplace):
     work.backup()
     work.backup("--kind", "person")
@@ -512,7 +525,7 @@ def test_a_quiet_backup_is_silent_but_for_trouble(work: Workplace, world: World)
     medium["url"] = "https://assets.memori.ai/api/v2/asset/deadbeef-0000-4000-8000-000000000000.png"
     outcome = work.run("backup", "-q")
     assert outcome.code == 3
-    assert "Guide: 1 files are not there on the remote" in outcome.out
+    assert "of Guide: 1 files are not there on the remote" in outcome.out
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,8 @@ def test_two_states_that_are_equal_have_no_differences_and_end_with_0(work: Work
     first = work.backup()["snapshots"][1]["id"]
     work.backup()
     outcome = work.run("diff", str(first), "--exit-code")
-    assert (outcome.code, outcome.out) == (0, "no differences\n")
+    told = "Guide, from snapshot 2 to 4\n\nno differences\n"
+    assert (outcome.code, outcome.out) == (0, told)
     assert work.run("diff", str(first), "--json").json["changes"] == []
 
 
@@ -283,7 +284,7 @@ def test_what_a_restore_brought_back_is_one_object_in_log_diff_and_show(
     assert f"created person {new_key} Anna\n    was p-anna-1\n" in work.run("log", "person").out
 
     for two in ((before, after), (after, before)):
-        assert work.run("diff", *map(str, two)).out == "no differences\n"
+        assert work.run("diff", *map(str, two)).out.endswith("\n\nno differences\n")
     account = work.run("snapshots", "--json").json["snapshots"][0]["id"]
     assert work.run("diff", str(account), "--exit-code").code == 0
 
@@ -383,6 +384,24 @@ def test_an_agent_that_is_gone_is_not_too_old(work: Workplace, sandbox: Sandbox,
     assert "Archive is gone from the account since " in outcome.out
     told = work.run("status", "--json").json
     assert [each["source"]["name"] for each in told["gone"]] == ["Archive"]
+    assert [each["source"]["name"] for each in told["sources"]] == ["owner", "Guide"]
+
+
+def test_an_agent_that_the_settings_no_longer_name_is_told_of_and_not_too_old(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    world.add_agent("Archive")
+    work.backup()
+    age(work, 30)
+    work.settle(sandbox, '[[memori]]\nname = "Guide"\n')
+    work.backup()
+
+    outcome = work.run("status", "--max-age", "26h")
+
+    assert outcome.code == 0
+    assert "Archive is not backed up any more: no [[memori]]" in outcome.out
+    told = work.run("status", "--json").json
+    assert [each["name"] for each in told["left_out"]] == ["Archive"]
     assert [each["source"]["name"] for each in told["sources"]] == ["owner", "Guide"]
 
 

@@ -42,6 +42,7 @@ def command(
         with app.reading() as mirror:
             yield from diff(mirror, app.kinds, between, kinds)
 
+    heading = f"{between.source.name}, from snapshot {between.first_id} to {between.second_id}\n"
     found = differences()
     one = list(islice(found, 1))
     told = chain(one, found)
@@ -50,6 +51,6 @@ def command(
             "snapshots": [between.first_id, between.second_id],
             "changes": (difference_json(between.source, each) for each in told),
         },
-        text=diff_lines(told),
+        text=chain([heading], diff_lines(told)),
         exit_code=DIFFERENT if exit_code and one else 0,
     )

@@ -62,13 +62,14 @@ def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
     """Why snapshots are not complete, a line for each reason."""
     lines = []
     for snapshot in snapshots:
+        where = f"snapshot {snapshot.id} of {snapshot.source.name}"
         reasons = {each.error: kind for kind, each in snapshot.kinds.items() if each.error}
-        lines += [f"{snapshot.source.name}, {kind}: {why}" for why, kind in reasons.items()]
+        lines += [f"{where}, {kind}: {why}" for why, kind in reasons.items()]
         for trouble, number in _troubles(snapshot):
             if number:
-                lines.append(f"{snapshot.source.name}: {number} files {_REASONS[trouble]}")
+                lines.append(f"{where}: {number} files {_REASONS[trouble]}")
         if snapshot.error:
-            lines.append(f"{snapshot.source.name}: {snapshot.error}")
+            lines.append(f"{where}: {snapshot.error}")
     return lines
 
 

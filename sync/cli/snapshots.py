@@ -1,17 +1,32 @@
 """`aisuru-sync snapshots`: what there is to go back to."""
 
+import click
+
 from sync.cli.door import Door, Reply
 from sync.cli.door import command as make_command
 
 
-@make_command(name="snapshots", short_help="List what was backed up, and when.")
-def command(door: Door) -> Reply:
-    """List every snapshot, oldest first, and how far each can be trusted."""
+@make_command(
+    click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
+    click.Option(
+        ["-n", "--limit"], type=click.IntRange(1), metavar="N", help="Only the latest N snapshots."
+    ),
+    name="snapshots",
+    short_help="List what was backed up, and when.",
+)
+def command(door: Door, memori: str | None, limit: int | None) -> Reply:
+    """List every snapshot, oldest first, and how far each can be trusted.
+
+    `complete` means that all lists were proven whole and all files came that are there. What is
+    not complete has its reason below.
+    """
     from sync.cli.report import errors_of, limits_of, snapshot_json, snapshots_table
 
     app = door.app()
     with app.reading() as mirror:
-        found = mirror.snapshots()
+        sources = mirror.sources(memori)
+        found = [each for each in mirror.snapshots() if each.source in sources]
+    found = found[-limit:] if limit else found
     return Reply(
         data={"snapshots": [snapshot_json(each, kinds=False) for each in found]},
         text=[snapshots_table(found), *limits_of(found, app.kinds), *errors_of(found)],

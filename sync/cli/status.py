@@ -26,8 +26,8 @@ def command(door: Door, max_age: str | None) -> Reply:
 
     A source is as fresh as its stalest kind, since a run may be limited to some kinds; and a
     snapshot counts only if all files came that are there. With --max-age the exit code is 7 if
-    any source is older, or was never seen whole. Agents that are gone from the account are left
-    out. Needs no network.
+    any source is older, or was never seen whole. Agents that are gone from the account, or that
+    the settings do not name, do not count. Needs no network.
     """
     from sync.status import TOO_OLD, status
     from sync.when import duration
@@ -35,7 +35,7 @@ def command(door: Door, max_age: str | None) -> Reply:
     app = door.app()
     limit = None if max_age is None else duration(max_age)
     with app.reading() as mirror:
-        standing = status(mirror, app.kinds)
+        standing = status(mirror, app.kinds, app.memoris)
     too_old = [] if limit is None else standing.too_old(limit)
     names = [each.source.name for each in too_old] or ([] if standing.sources else ["everything"])
     is_too_old = limit is not None and bool(names)
@@ -81,6 +81,7 @@ def _json(standing: "Standing") -> dict[str, Any]:
             "started_at": standing.run.started_at,
             "status": standing.run.status,
         },
+        "left_out": [source_json(each) for each in standing.left_out],
         "gone": [{"source": source_json(each), "gone_at": each.gone_at} for each in standing.gone],
         "open_restores": [
             {
@@ -114,6 +115,8 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
         yield f"the last run is {run.id}, of {_day(run.started_at)}: {run.status}"
     for gone in standing.gone:
         yield f"{gone.name} is gone from the account since {_day(gone.gone_at)}; what it held stays"
+    for left_out in standing.left_out:
+        yield f"{left_out.name} is not backed up any more: no [[memori]] of the settings names it"
     for restore in standing.restores:
         begun = f"restore {restore.id} of {restore.target.name}, begun {_day(restore.started_at)}"
         yield f"{begun}, is {restore.status}: `restore` again goes on from there"

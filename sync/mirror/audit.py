@@ -1,7 +1,8 @@
 """Reading the mirror against itself: integrity, and the projection against `change`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,9 +10,8 @@ import sqlalchemy as sa
 from sync.document import Document, parse
 from sync.errors import BadAnswer
 from sync.kind import Kind
+from sync.mirror.database import by_key
 from sync.mirror.mirror import Mirror
-
-_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -70,44 +70,29 @@ def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[str, str]]:
 def versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[str, Document | None, str]]:
     """Every version of every object that history holds: (key, document, digest)."""
     change = mirror.tables.change
-    query = (
-        sa.select(change.c.id, change.c.key, change.c.document, change.c.digest)
-        .where(change.c.kind == kind.name, change.c.op != "deleted")
-        .order_by(change.c.id)
-        .limit(_BATCH)
+    query = sa.select(change.c.id, change.c.key, change.c.document, change.c.digest).where(
+        change.c.kind == kind.name, change.c.op != "deleted"
     )
-    after = 0
-    while True:
-        with mirror.engine.connect() as connection:
-            batch = connection.execute(query.where(change.c.id > after)).all()
-        for row in batch:
-            yield row.key, _parsed(row.document or ""), row.digest or ""
-        if len(batch) < _BATCH:
-            return
-        after = batch[-1].id
+    for row in by_key(partial(_all, mirror), query, change.c.id):
+        yield row.key, _parsed(row.document or ""), row.digest or ""
 
 
 def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
     """All objects of a kind, over all sources, in batches."""
     change, table = mirror.tables.change, mirror.tables.kinds[kind.name]
     names = [column for column, _ in kind.columns.values()]
-    query = (
-        sa.select(table, change.c.digest.label("digest_"))
-        .join(change, change.c.id == table.c.change_id)
-        .order_by(table.c.source_id, table.c.key)
-        .limit(_BATCH)
+    own = (table.c.source_id, table.c.key, table.c.document, change.c.digest)
+    query = sa.select(*own, *(table.c[name] for name in names)).join(
+        change, change.c.id == table.c.change_id
     )
-    at = sa.tuple_(table.c.source_id, table.c.key)
-    after: tuple[int, str] = (-1, "")
-    while True:
-        with mirror.engine.connect() as connection:
-            batch = connection.execute(query.where(at > after)).mappings().all()
-        for row in batch:
-            columns = {name: row[name] for name in names}
-            yield Row(row["key"], _parsed(row["document"]), row["digest_"], columns)
-            after = (row["source_id"], row["key"])
-        if len(batch) < _BATCH:
-            return
+    for row in by_key(partial(_all, mirror), query, table.c.source_id, table.c.key):
+        columns = dict(zip(names, row[len(own) :], strict=True))
+        yield Row(row.key, _parsed(row.document), row.digest, columns)
+
+
+def _all(mirror: Mirror, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    with mirror.engine.connect() as connection:
+        return connection.execute(query).all()
 
 
 def _same(table: sa.Table, current: sa.Subquery) -> sa.ColumnElement[bool]:

@@ -4,7 +4,7 @@ SQLite: WAL, foreign keys, a busy timeout, and transactions that we begin oursel
 driver's own lose updates silently. Whatever a database throws becomes a `StorageError`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from sync.errors import StorageError, SyncError, UsageError
+
+BATCH = 500
+"""What one query takes, of keys or of rows, where there may be many."""
 
 _BUSY_MS = 10_000
 _WRITES = "sqlite_writes"
@@ -106,6 +109,30 @@ def writing(connection: sa.Connection) -> Iterator[None]:
 def is_writing(connection: sa.Connection) -> bool:
     """Is this within `writing`?"""
     return bool(connection.get_execution_options().get(_WRITES))
+
+
+def by_key(
+    run: Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]],
+    query: sa.Select[Any],
+    *key: sa.Column[Any],
+) -> Iterator[sa.Row[Any]]:
+    """The rows of a query in the order of a key, whatever their number.
+
+    They are read in batches, so that no transaction stays open while one is worked with.
+
+    Args:
+        run: runs a query in a transaction of its own.
+        query: selects the key, among others.
+        key: the columns that tell the rows apart.
+    """
+    query = query.order_by(*key).limit(BATCH)
+    batch = run(query)
+    while batch:
+        yield from batch
+        if len(batch) < BATCH:
+            return
+        after = tuple(getattr(batch[-1], each.name) for each in key)
+        batch = run(query.where(sa.tuple_(*key) > after))
 
 
 def _make_private(path: Path) -> None:

@@ -3,11 +3,12 @@
 Rows come back as frozen values. Readers hold no lock; writers take it for one short transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +18,7 @@ from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.mirror import schema
 from sync.mirror.apply import Stage
-from sync.mirror.database import open_database, writing
+from sync.mirror.database import BATCH, by_key, open_database, writing
 from sync.mirror.past import Past
 from sync.mirror.staging import Staging
 from sync.mirror.tables import Tables
@@ -33,8 +34,6 @@ from sync.mirror.values import (
     told,
 )
 from sync.stop import Stop
-
-_BATCH = 500
 
 
 class Mirror:
@@ -90,11 +89,22 @@ class Mirror:
         """The source of a Memori, made at first sight; a new name is taken over."""
         return self._source(Scope.MEMORI, memori_id, name, engine_id)
 
-    def sources(self) -> list[Source]:
-        """All sources, the account first."""
+    def sources(self, memori: str | None = None) -> list[Source]:
+        """All sources, the account first, or those of one Memori.
+
+        Args:
+            memori: its name or id.
+
+        Raises:
+            UsageError: there is no such Memori.
+        """
         query = sa.select(self.tables.source).order_by(self.tables.source.c.id)
-        with self._reading() as connection:
-            return [source_of(row) for row in connection.execute(query)]
+        found = [source_of(row) for row in self._all(query)]
+        if memori is not None:
+            found = [each for each in found if memori in (each.name, each.remote_id)]
+            if not found:
+                raise UsageError(f"the mirror holds no Memori {memori!r}")
+        return found
 
     def mark_gone(self) -> list[str]:
         """Mark the Memoris that are proven gone from the account; what they held stays.
@@ -225,23 +235,11 @@ class Mirror:
             like: only documents whose JSON text holds this, whatever the letter case.
         """
         table = self.tables.kinds[kind.name]
-        query = (
-            sa.select(table.c.key, table.c.document)
-            .where(table.c.source_id == source.id)
-            .order_by(table.c.key)
-            .limit(_BATCH)
-        )
+        query = sa.select(table.c.key, table.c.document).where(table.c.source_id == source.id)
         if like:
             query = query.where(table.c.document.ilike(f"%{like}%"))
-        after = ""
-        while True:
-            with self._reading() as connection:
-                batch = connection.execute(query.where(table.c.key > after)).all()
-            for key, text in batch:
-                after = key
-                yield parse(text.encode())
-            if len(batch) < _BATCH:
-                return
+        for row in by_key(self._all, query, table.c.key):
+            yield parse(row.document.encode())
 
     def sibling(self, snapshot_id: int, source: Source) -> int | None:
         """The snapshot of a source that was taken in the same run as another one."""
@@ -259,7 +257,7 @@ class Mirror:
         change = self.tables.change
         found: dict[str, Document] = {}
         waiting = iter(keys)
-        while batch := list(islice(waiting, _BATCH)):
+        while batch := list(islice(waiting, BATCH)):
             query = (
                 sa.select(change.c.key, change.c.document)
                 .where(change.c.kind == FILE.name, change.c.key.in_(batch))
@@ -271,6 +269,10 @@ class Mirror:
                     if (document := parse(text.encode())).get("sha256"):
                         found[key] = document
         return found
+
+    def _all(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with self._reading() as connection:
+            return connection.execute(query).all()
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

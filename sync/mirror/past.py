@@ -13,10 +13,9 @@ import sqlalchemy as sa
 
 from sync.document import Document, parse
 from sync.kind import Kind
+from sync.mirror.database import BATCH, by_key
 from sync.mirror.tables import Tables
 from sync.mirror.values import Change, Source, parsed, source_of
-
-_BATCH = 500
 
 
 class Past:
@@ -90,14 +89,11 @@ class Past:
         query = sa.select(change.c.key, change.c.document).where(
             *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
         )
-        for batch in self._by_key(query):
-            for row in batch:
-                yield row.key, parse(row.document.encode())
+        for row in by_key(self._all, query, change.c.key):
+            yield row.key, parse(row.document.encode())
 
-    def touched(
-        self, source: Source, kind: Kind, after_id: int, until_id: int
-    ) -> Iterator[list[str]]:
-        """Batches of the keys that have changed after a snapshot, until another one, by key."""
+    def touched(self, source: Source, kind: Kind, after_id: int, until_id: int) -> Iterator[str]:
+        """The keys that have changed after a snapshot, until another one, in their order."""
         change = self._tables.change
         query = (
             sa.select(change.c.key)
@@ -105,8 +101,8 @@ class Past:
             .where(*self._of(source, kind))
             .where(change.c.snapshot_id > after_id, change.c.snapshot_id <= until_id)
         )
-        for batch in self._by_key(query):
-            yield [row.key for row in batch]
+        for row in by_key(self._all, query, change.c.key):
+            yield row.key
 
     def has_seen(self, source: Source, kind: Kind, keys: Iterable[str]) -> bool:
         """Is there anything in the history of any of these keys?"""
@@ -139,7 +135,7 @@ class Past:
             sa.select(change.c.id)
             .where(sa.or_(sa.false(), *mine), change.c.kind.in_(kinds))
             .order_by(change.c.id.desc())
-            .limit(_BATCH)
+            .limit(BATCH)
         )
         if since is not None:
             first = sa.select(sa.func.min(snapshot.c.id)).where(snapshot.c.started_at >= since)
@@ -187,16 +183,9 @@ class Past:
         later = sa.or_(last, change.c.superseded_in > snapshot_id)
         return sa.and_(change.c.snapshot_id <= snapshot_id, later)
 
-    def _by_key(self, query: sa.Select[Any]) -> Iterator[list[sa.Row[Any]]]:
-        key = self._tables.change.c.key
-        query, after = query.order_by(key).limit(_BATCH), ""
-        while batch := self._all(query.where(key > after)):
-            yield batch
-            after = batch[-1].key
-
     def _each(self, query: sa.Select[Any], keys: Iterable[str]) -> Iterator[sa.Row[Any]]:
         waiting = iter(keys)
-        while batch := list(islice(waiting, _BATCH)):
+        while batch := list(islice(waiting, BATCH)):
             yield from self._all(query.where(self._tables.change.c.key.in_(batch)))
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:

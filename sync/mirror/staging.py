@@ -19,11 +19,11 @@ from sync.kinds.file import FILE
 from sync.link import FileRef
 from sync.mirror.apply import CREATED, DELETED, FRESHENED, UPDATED, Stage, Tally, apply
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
-from sync.mirror.database import writing
+from sync.mirror.database import BATCH, by_key, writing
 from sync.mirror.tables import AFTER, BEFORE, Tables
+from sync.mirror.values import parsed
 from sync.stop import Stop
 
-_BATCH = 500
 # What one query takes; a listing may come all at once.
 _PART = 1000
 
@@ -124,8 +124,7 @@ class Staging:
         """
         table = self._stage(kind)[0].table
         query = self._absent(kind, table.c.key, table.c.document)
-        batches = query.order_by(table.c.key).limit(_BATCH)
-        for row in self._by_key(batches, table.c.key):
+        for row in by_key(self._all, query, table.c.key):
             yield parse(row.document.encode())
 
     def count_absent(self, kind: Kind) -> tuple[int, int]:
@@ -192,7 +191,7 @@ class Staging:
         """Note files that documents refer to, each with the Memori it belongs to, or ""."""
         table = self._refs()
         rest = iter(refs)
-        while part := {ref.key: (ref, owner) for ref, owner in islice(rest, _BATCH)}:
+        while part := {ref.key: (ref, owner) for ref, owner in islice(rest, BATCH)}:
             rows = [{"key": ref.key, "url": ref.url, "owner": own} for ref, own in part.values()]
             with self._transaction():
                 self._connection.execute(sa.delete(table).where(table.c.key.in_(part)))
@@ -219,14 +218,11 @@ class Staging:
             sa.select(refs.c.key, refs.c.url, refs.c.owner, stage.table.c.document)
             .select_from(refs.outerjoin(stage.table, same))
             .where(~sa.exists().where(stage.seen.c.key == refs.c.key))
-            .order_by(refs.c.key)
-            .limit(_BATCH)
         )
         if owner is not None:
             query = query.where(refs.c.owner == owner)
-        for row in self._by_key(query, refs.c.key):
-            known = parse(row.document.encode()) if row.document else {}
-            yield FileRef(row.key, row.url), row.owner, known
+        for row in by_key(self._all, query, refs.c.key):
+            yield FileRef(row.key, row.url), row.owner, parsed(row.document) or {}
 
     def note_gone(self, kind: Kind, key: str) -> None:
         """Note an object as proven gone."""
@@ -257,16 +253,9 @@ class Staging:
         with self._stop.shield(), self._connection.begin():
             yield
 
-    def _by_key(self, query: sa.Select[Any], key: sa.Column[str]) -> Iterator[sa.Row[Any]]:
-        """The rows of a query in batches, so that no transaction stays open between them."""
-        after = ""
-        while True:
-            with self._transaction():
-                batch = self._connection.execute(query.where(key > after)).all()
-            yield from batch
-            if len(batch) < _BATCH:
-                return
-            after = batch[-1].key
+    def _all(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with self._transaction():
+            return self._connection.execute(query).all()
 
     def _refs(self) -> sa.Table:
         if self._file_refs is None:
