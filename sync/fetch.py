@@ -1,6 +1,6 @@
 """Fetching the files that documents refer to, and noting what became of each (design 7).
 
-What to do with a file is decided by `is_final`; the rest is downloading side by side into the
+What is stored and can never change is left alone; the rest is downloaded side by side into the
 store. A file never fails a backup by being gone: it is noted as `missing`.
 """
 
@@ -64,7 +64,7 @@ def fetch_one(access: Access, store: FileStore, ref: FileRef, known: Document) -
     """Fetch one file, unless what is stored is final."""
     blob = _blob_of(known)
     is_stored = blob is not None and store.has(blob)
-    if is_stored and is_final(ref, known):
+    if is_stored and ref.is_final and known.get("status") == STORED:
         return Fetched(known, "unchanged")
     start = {**known, "key": ref.key, "url": ref.url}
 
@@ -98,11 +98,6 @@ def fetch_one(access: Access, store: FileStore, ref: FileRef, known: Document) -
         # What was stored before is still there to be restored.
         status = STORED if is_stored else FAILED
         return Fetched({**start, "status": status}, FAILED)
-
-
-def is_final(ref: FileRef, known: Document) -> bool:
-    """Can the file behind this reference never change? Assets cannot, once they are stored."""
-    return known.get("status") == STORED and not ref.url
 
 
 def _blob_of(known: Document) -> Blob | None:

@@ -1,26 +1,47 @@
 """What a URL in a document means: a file of ours to fetch, or somebody else's link. Pure.
 
-Asset URLs occur on any host, in any letter case, alone or inside a text, with dirt around them
-(aisuru-api.md 8.4, 9.2 and 9.4).
+The URLs of our files occur on any host, in any letter case, alone or inside a text, with dirt
+around them, and in the forms of earlier years (aisuru-api.md 8.4, 9.2, 9.3 and 9.4).
 """
 
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from sync.document import Document, canonical
 from sync.errors import UsageError
 
 _ASSET_PATH = re.compile(r"/api/v\d+/asset/(?P<file>[^/]+)(/[^/]*)?/*", re.IGNORECASE)
-_ASSET_IN_TEXT = re.compile(
-    r"""(?:https?://[^/\s"'<>\\]+)?/api/v\d+/asset/(?P<file>[\w@-]+(?:\.[\w@-]+)*)(?P<mark>/~[0-9a-f]{16})?""",
+_LEGACY_PATH = re.compile(
+    r"/api/v\d+/memoriai/(?:memori/(?P<what>cover|avatar)/(?P<memori>[^/]+)"
+    r"|memory/(?P<memory>[^/]+/)?media/cloud/(?P<file>.+?))/*",
     re.IGNORECASE,
 )
+_ASSET_IN_TEXT = re.compile(
+    r"""(?:https?://[^/\s"'<>\\]+)?/api/v\d+/asset/"""
+    r"""(?P<file>(?:[\w@-]|%[0-9a-f]{2})+(?:\.[\w@-]+)*)(?P<mark>/~[0-9a-f]{16})?""",
+    re.IGNORECASE,
+)
+_LEGACY_IN_TEXT = re.compile(
+    r"""(?:(?:https?://[^/\s"'<>\\]+)?/api/v\d+/memoriai/memor[iy]/|\b(?:cloud|guid)://)"""
+    r"""[\w@-]+(?:[./]+[\w@-]+)*""",
+    re.IGNORECASE,
+)
+TRACES = ("/api/v", "cloud://", "guid://")
+"""What a text holds in lower case if there is a URL of ours in it."""
+
 _FORMATS = "favicon|16x16|32x32|180x180|192x192|300x300|512x512"
 _RESIZED = re.compile(rf"@(?:{_FORMATS})(?=\.[^.]*$)", re.IGNORECASE)
 _SESSION_QUERY = re.compile(r"(?:^|&)memori-ai-session-id=[^&]*")
 _LONGEST_KEY = 500
+_ASSET, _CLOUD, _GUID, _MEMORIAI = "asset/", "cloud/", "guid/", "memoriai/"
+_ON_BACKEND = {
+    _CLOUD: "/api/v1/CloudAsset/",
+    _GUID: "/api/v1/GuidAsset/",
+    _MEMORIAI: "/api/v1/memoriai/",
+}
+"""{what the keys of legacy files begin with: the path of their endpoint} (aisuru-api.md 9.3)."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +49,9 @@ class FileRef:
     """A file that a document refers to.
 
     Attributes:
-        key: what identifies it, whatever the form of its URL: `asset/<file>` for assets.
-        url: where it is; "" for assets, which the Backend gives by file name.
+        key: what identifies it, whatever the form of its URL: `asset/<file>` for assets,
+            `cloud/<path>`, `guid/<id>` and `memoriai/<path>` for legacy files, else the URL.
+        url: where it is, or may be besides the Backend; "" if only the Backend has it.
     """
 
     key: str
@@ -38,7 +60,19 @@ class FileRef:
     @property
     def asset_file(self) -> str:
         """The file name of an asset, "" for other files."""
-        return self.key.removeprefix("asset/") if not self.url else ""
+        return self.key.removeprefix(_ASSET) if self.key.startswith(_ASSET) else ""
+
+    @property
+    def legacy_path(self) -> str:
+        """The path of a legacy file on the Backend, "" for other files."""
+        start, slash, rest = self.key.partition("/")
+        return _ON_BACKEND[start + slash] + rest if start + slash in _ON_BACKEND else ""
+
+    @property
+    def is_final(self) -> bool:
+        """Can the file never change? What is named by an id of its own cannot."""
+        pictures = (_MEMORIAI + "memori/", "http:", "https:")
+        return not self.key.startswith(pictures)
 
 
 def file_ref(url: str, origins: Container[str]) -> FileRef | None:
@@ -53,30 +87,57 @@ def file_ref(url: str, origins: Container[str]) -> FileRef | None:
         parts = urlsplit(url.strip())
     except ValueError:
         return None
-    asset = _ASSET_PATH.fullmatch(parts.path)
-    if asset and parts.scheme in ("http", "https", ""):
-        key, where = "asset/" + _RESIZED.sub("", unquote(asset["file"])), ""
-        is_usable = key.rpartition("/")[0] == "asset" and key not in ("asset/.", "asset/..")
-    else:
-        origin = f"{parts.scheme}://{parts.netloc}".lower()
+    origin = f"{parts.scheme}://{parts.netloc}".lower()
+    if key := _own_key(parts):
+        asset = _ASSET_PATH.fullmatch(parts.path)
+        where = ""
+        if asset and origin in origins:
+            where = origin + _RESIZED.sub("", parts.path[: asset.end("file")])
+    elif origin in origins and _is_straight(parts.path.strip("/")):
         key = origin + parts.path.rstrip("/")
         query = _SESSION_QUERY.sub("", parts.query)
         where = f"{key}?{query}" if query else key
-        is_usable = origin in origins and bool(parts.path.strip("/"))
-    if not is_usable or not key.isprintable() or len(key) > _LONGEST_KEY:
+    if not key or not key.isprintable() or len(key) > _LONGEST_KEY:
         return None
     return FileRef(key, where)
+
+
+def _own_key(parts: SplitResult) -> str:
+    """The key of an asset or a legacy file, whatever its host; "" for any other URL."""
+    key = ""
+    if parts.scheme in ("cloud", "guid"):
+        key = f"{parts.scheme}/{parts.netloc}{parts.path.rstrip('/')}"
+    elif parts.scheme in ("http", "https", ""):
+        if asset := _ASSET_PATH.fullmatch(parts.path):
+            key = _ASSET + asset["file"]
+        elif legacy := _LEGACY_PATH.fullmatch(parts.path):
+            picture = f"memori/{(legacy['what'] or '').lower()}/{legacy['memori']}"
+            medium = f"memory/{legacy['memory'] or ''}media/cloud/{legacy['file']}"
+            key = _MEMORIAI + (picture if legacy["what"] else medium)
+    return unquote(_RESIZED.sub("", key)) if _is_straight(key) else ""
+
+
+def _is_straight(path: str) -> bool:
+    """Does a path lead nowhere else than it says, and mean nothing in a template?"""
+    segments = [unquote(each) for each in path.split("/")]
+    return not any(each in ("", ".", "..") or set(each) & set("/{}") for each in segments)
 
 
 def file_refs(
     document: Document, url_fields: Iterable[str], origins: Container[str]
 ) -> set[FileRef]:
-    """All files that a document refers to: its URL fields, and asset URLs inside any text."""
-    urls = [document[name] for name in url_fields if isinstance(document.get(name), str)]
-    whole = canonical(document)
-    if "/asset/" in whole.lower():
-        urls += [found[0] for found in _ASSET_IN_TEXT.finditer(whole)]
-    return {ref for url in urls if (ref := file_ref(url, origins))}
+    """All files that a document refers to, each once: its URL fields, and URLs inside any text."""
+    # A medium that is a page is a link, unless the page was uploaded (aisuru-api.md 8.4).
+    is_page = document.get("mimeType") == "text/html"
+    urls = {name: document[name] for name in url_fields if isinstance(document.get(name), str)}
+    found = [file_ref(url, () if is_page else origins) for url in urls.values()]
+    whole = canonical({name: each for name, each in document.items() if name not in urls})
+    if any(trace in whole.lower() for trace in TRACES):
+        for form in (_ASSET_IN_TEXT, _LEGACY_IN_TEXT):
+            found += [file_ref(each[0], origins) for each in form.finditer(whole)]
+    # Of several URLs of one file the one that can be fetched counts.
+    by_key = {ref.key: ref for ref in sorted(filter(None, found), key=lambda each: each.url)}
+    return set(by_key.values())
 
 
 def move_assets(text: str, urls: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ from sync.fetch import FAILED, fetch
 from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
-from sync.link import FileRef, file_refs
+from sync.link import TRACES, FileRef, file_refs
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
 
@@ -302,8 +302,8 @@ class OpenSnapshot:
     def _note_files(self, kind: Kind) -> None:
         """Note what files the mirrored objects of a kind refer to."""
         mirror, origins = self._run.mirror, self._run.origins
-        # Only an asset's URL inside a text can be a file where no field holds a URL.
-        like = "" if kind.files else "/asset/"
+        # Where no field holds a URL, only texts with one inside need to be read.
+        like = () if kind.files else TRACES
         for document in mirror.documents(self._source, kind, like=like):
             owner = str(document.get("memoriID") or "")
             refs = file_refs(document, kind.files, origins)

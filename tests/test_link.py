@@ -14,23 +14,60 @@ ID = "0f0f0f0f-aaaa-4bbb-8ccc-000000000001"
 @pytest.mark.parametrize(
     "url",
     [
-        f"https://assets.memori.ai/api/v2/asset/{ID}.png",
-        f"HTTPS://Assets.Memori.AI/API/V2/Asset/{ID}.png",
         f"https://elsewhere.example/api/v1/asset/{ID}.png",
         f"/api/v2/asset/{ID}.png",
-        f" https://assets.memori.ai/api/v2/asset/{ID}.png\n",
-        f"https://assets.memori.ai/api/v2/asset/{ID}.png/",
-        f"https://assets.memori.ai/api/v2/asset/{ID}.png/~0123456789abcdef",
-        f"https://assets.memori.ai/api/v2/asset/{ID}.png#1700000000000",
-        f"https://assets.memori.ai/api/v2/asset/{ID}.png?x=1",
-        f"https://assets.memori.ai/api/v2/asset/{ID}@32x32.png",
-        f"https://assets.memori.ai/api/v2/asset/{ID}@favicon.png",
+        f" https://elsewhere.example/api/v2/asset/{ID}.png\n",
+        f"https://elsewhere.example/api/v2/asset/{ID}.png/",
+        f"https://elsewhere.example/api/v2/asset/{ID}.png/~0123456789abcdef",
+        f"https://elsewhere.example/api/v2/asset/{ID}.png#1700000000000",
+        f"https://elsewhere.example/api/v2/asset/{ID}.png?x=1",
+        f"https://elsewhere.example/api/v2/asset/{ID}@32x32.png",
+        f"https://elsewhere.example/api/v2/asset/{ID}@favicon.png",
+        f"HTTP://Elsewhere.Example/API/V2/Asset/{ID}.png",
     ],
 )
 def test_every_form_of_an_asset_url_means_the_same_file(url: str):
     ref = file_ref(url, ORIGINS)
     assert ref == FileRef(f"asset/{ID}.png", "")
-    assert ref.asset_file == f"{ID}.png"
+    assert (ref.asset_file, ref.legacy_path, ref.is_final) == (f"{ID}.png", "", True)
+
+
+def test_an_asset_on_a_configured_origin_may_be_there_if_the_backend_does_not_have_it():
+    url = f"HTTPS://Assets.Memori.AI/api/v2/asset/{ID}@32x32.png/~0123456789abcdef?x=1"
+    clean = f"https://assets.memori.ai/api/v2/asset/{ID}.png"
+    assert file_ref(url, ORIGINS) == FileRef(f"asset/{ID}.png", clean)
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "path"),
+    [
+        (f"cloud://twin.memori.ai/{ID}.png", f"cloud/twin.memori.ai/{ID}.png", "CloudAsset"),
+        (f"\tCLOUD://twin/a/{ID}@32x32.png/\n", f"cloud/twin/a/{ID}.png", "CloudAsset"),
+        (f"guid://{ID}", f"guid/{ID}", "GuidAsset"),
+        (f"guid://{ID}#1700000000000", f"guid/{ID}", "GuidAsset"),
+        (
+            f"/api/v1/memoriai/memory/media/cloud/twin/{ID}.png",
+            f"memoriai/memory/media/cloud/twin/{ID}.png",
+            "memoriai",
+        ),
+        (
+            f"https://x/API/v1/Memoriai/Memory/M-1/media/cloud/twin/{ID}.png?memori-ai-session-id=x",
+            f"memoriai/memory/M-1/media/cloud/twin/{ID}.png",
+            "memoriai",
+        ),
+        ("/api/v1/memoriai/memori/cover/E-1/", "memoriai/memori/cover/E-1", "memoriai"),
+        (
+            "https://x/api/v1/memoriai/memori/Avatar/E-1",
+            "memoriai/memori/avatar/E-1",
+            "memoriai",
+        ),
+    ],
+)
+def test_legacy_forms_lead_to_the_backend(url: str, key: str, path: str):
+    ref = file_ref(url, ())
+    assert ref == FileRef(key, "")
+    assert ref.legacy_path == f"/api/v1/{path}/{key.partition('/')[2]}"
+    assert ref.is_final == ("memori/" not in key)
 
 
 def test_another_url_on_a_configured_origin_is_a_file_without_its_dirt():
@@ -61,6 +98,15 @@ def test_another_url_on_a_configured_origin_is_a_file_without_its_dirt():
         "https://assets.memori.ai/covers/a\x00.jpg",
         f"https://assets.memori.ai/api/v2/asset/{'x' * 600}.png",
         "javascript:alert(1)",
+        "cloud://",
+        "guid://",
+        "cloud://twin/../../api/v2/Login",
+        "cloud://twin/%2e%2e/secret",
+        "cloud://twin/a%2fb.png",
+        "cloud://{session}/a.png",
+        "/api/v1/memoriai/memory/media/cloud/",
+        "/api/v1/memoriai/memori/cover/",
+        "data:image/png;base64,iVBORw0KGgo=",
     ],
 )
 def test_anything_else_is_a_link_and_never_fetched(url: str):
@@ -84,6 +130,37 @@ def test_a_document_refers_to_its_url_fields_and_to_asset_urls_inside_texts():
         f"asset/{ID}.png",
         f"asset/{ID[:-1]}2.png",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (f"See cloud://twin/{ID}.png.", f"cloud/twin/{ID}.png"),
+        (f'<img src="guid://{ID}">', f"guid/{ID}"),
+        (
+            f"(/api/v1/memoriai/memory/media/cloud/t/{ID}.png)",
+            f"memoriai/memory/media/cloud/t/{ID}.png",
+        ),
+        ("![](https://b.example/api/v1/memoriai/memori/cover/E-1)", "memoriai/memori/cover/E-1"),
+        (f"/api/v2/asset/a%20{ID}.png", f"asset/a {ID}.png"),
+        ("icloud://twin/a.png and cloud:// alone", None),
+    ],
+)
+def test_legacy_urls_are_found_inside_texts(text: str, key: str | None):
+    refs = file_refs({"answers": [{"text": text}]}, ("url",), ORIGINS)
+    assert [each.key for each in refs] == ([key] if key else [])
+
+
+def test_a_page_is_a_link_unless_it_was_uploaded():
+    page = {"mimeType": "text/html", "url": "https://assets.memori.ai/about.html"}
+    assert file_refs(page, ("url",), ORIGINS) == set()
+    uploaded = page | {"url": f"https://assets.memori.ai/api/v2/asset/{ID}.html"}
+    assert [each.key for each in file_refs(uploaded, ("url",), ORIGINS)] == [f"asset/{ID}.html"]
+
+
+def test_a_name_with_a_blank_is_one_file_and_not_two():
+    document = {"url": "https://x.example/api/v2/asset/a b.png"}
+    assert [each.key for each in file_refs(document, ("url",), ())] == ["asset/a b.png"]
 
 
 def test_a_name_is_one_file_however_it_is_encoded_and_only_known_sizes_are_cut_off():

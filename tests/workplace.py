@@ -22,6 +22,7 @@ SETTINGS = """\
 [account]
 backend_url = "{url}"
 engine_url = "{url}"
+asset_urls = ["{assets}"]
 user = "{user}"
 password_file = "password"
 
@@ -66,7 +67,8 @@ class Workplace:
 
     def settle(self, sandbox: Sandbox, more: str = "", *, retry_s: float = 0, **over: str) -> None:
         account = sandbox.world.account
-        facts = {"url": sandbox.url, "user": account.user_name, "database": self.database, **over}
+        urls = {"url": sandbox.url, "assets": sandbox.url}
+        facts = {**urls, "user": account.user_name, "database": self.database, **over}
         self.config.write_text(SETTINGS.format(retry_s=retry_s, **facts) + more)
         secret = self.folder / "password"
         secret.touch(mode=0o600)

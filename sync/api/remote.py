@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 
 from sync.api.transport import Body, Part, Transport, name_of
 from sync.document import Document, scrub
-from sync.errors import AccessDenied, BadAnswer, CredentialGone, NotFound, Refused
+from sync.errors import (
+    AccessDenied,
+    AccountRefused,
+    BadAnswer,
+    CredentialGone,
+    NotFound,
+    Refused,
+    RemoteError,
+)
 from sync.kind import Kind, Route
 from sync.link import FileRef
 
@@ -21,6 +29,7 @@ T = TypeVar("T")
 
 _IS_VALID = Route("GET", "/memori/v2/Session/{session}/IsValid", "isValid")
 _DOWNLOAD = Route("GET", "/api/v2/Asset/{file}/{session}", optional=frozenset({"session"}))
+_TAKES_SESSION_AS_QUERY = "/memoriai/memory/"
 _RENEWALS = 20
 
 
@@ -191,11 +200,12 @@ class Access:
         return accept(kind, created)
 
     def download(self, ref: FileRef, etag: str, read: Callable[[Body | None], T]) -> T:
-        """Read a file, from its start as often as need be (aisuru-api.md 9.2).
+        """Read a file, from its start as often as need be (aisuru-api.md 9.2 and 9.3).
 
         Args:
-            ref: an asset, which the Backend gives by name under a session, or a URL on a
-                configured origin, which is never told a credential.
+            ref: an asset or legacy file, which the Backend gives under a session, or a URL on a
+                configured origin, which is never told a credential. Where an asset has both,
+                its URL is tried once if the Backend refuses.
             etag: the version already at hand, or "".
             read: takes the file, or None if it is still that version.
 
@@ -205,15 +215,34 @@ class Access:
         Raises:
             as `Transport.stream`.
         """
-        route = Route("GET", ref.url) if ref.url else _DOWNLOAD
         file_name = ref.key.rpartition("/")[2]
 
         def attempt(credential: Mapping[str, str]) -> T:
-            path = {"file": ref.asset_file, **credential}
-            with self.transport.stream(route, path, file_name, etag) as body:
+            path, query = {"file": ref.asset_file, **credential}, {}
+            route = Route("GET", ref.legacy_path) if ref.legacy_path else _DOWNLOAD
+            if _TAKES_SESSION_AS_QUERY in ref.legacy_path and "session" in credential:
+                query = {"memori-ai-session-id": credential["session"]}
+            with self.transport.stream(route, path, file_name, etag, query) as body:
                 return read(body)
 
-        return self.transport.repeat(lambda: self._under_credential(attempt))
+        def elsewhere() -> T:
+            with self.transport.stream(Route("GET", ref.url), {}, file_name, etag) as body:
+                return read(body)
+
+        if not ref.asset_file and not ref.legacy_path:
+            return self.transport.repeat(elsewhere)
+        try:
+            return self.transport.repeat(lambda: self._under_credential(attempt))
+        except Refused as refused:
+            if not ref.url or isinstance(refused, AccountRefused):
+                raise
+            try:
+                return elsewhere()
+            except Refused:
+                raise refused from None
+            except RemoteError as error:
+                # Whatever is wrong with that host says nothing about other files.
+                raise BadAnswer(f"{refused}; {error}") from None
 
     def _under_credential(self, attempt: Callable[[Mapping[str, str]], T]) -> T:
         credential = self.credential

@@ -138,7 +138,12 @@ class Transport:
 
     @contextmanager
     def stream(
-        self, route: Route, path: Mapping[str, Any], file_name: str, etag: str = ""
+        self,
+        route: Route,
+        path: Mapping[str, Any],
+        file_name: str,
+        etag: str = "",
+        query: Mapping[str, str] | None = None,
     ) -> Iterator[Body | None]:
         """Open one file for reading; one attempt, since what was read is the caller's.
 
@@ -147,6 +152,7 @@ class Transport:
             path: a value for each parameter of the route's template.
             file_name: its extension tells a JSON or HTML file from an answer about a file.
             etag: the version already at hand.
+            query: parameters after the path.
 
         Yields:
             The file, or None if it is still the version at hand.
@@ -156,7 +162,7 @@ class Transport:
         """
         # A file is hashed as it is: no encoding on the way.
         headers = {"Accept-Encoding": "identity"} | ({"If-None-Match": etag} if etag else {})
-        with self._request(route, path, headers=headers, stream=True) as response:
+        with self._request(route, path, headers=headers, params=query, stream=True) as response:
             if response.status_code == NOT_MODIFIED:
                 yield None
                 return

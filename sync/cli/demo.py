@@ -26,6 +26,7 @@ _SETTINGS = """\
 [account]
 backend_url = "{url}"
 engine_url = "{url}"
+asset_urls = ["{url}"]
 user = "{user}"
 password_file = "password"
 

@@ -64,6 +64,7 @@ def command(door: Door, world: Path | None, port: int, save: Path | None) -> Rep
         "[account]",
         f'backend_url = "{sandbox.url}"',
         f'engine_url = "{sandbox.url}"',
+        f'asset_urls = ["{sandbox.url}"]',
         f'user = "{account.user_name}"',
     )
     started = "An AIsuru remote is at work; Ctrl-C ends it. To reach it, set:"

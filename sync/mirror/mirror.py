@@ -3,7 +3,7 @@
 Rows come back as frozen values. Readers hold no lock; writers take it for one short transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -226,18 +226,20 @@ class Mirror:
                 for row in connection.execute(query)
             ]
 
-    def documents(self, source: Source, kind: Kind, *, like: str = "") -> Iterator[Document]:
+    def documents(
+        self, source: Source, kind: Kind, *, like: Collection[str] = ()
+    ) -> Iterator[Document]:
         """What is there now of a kind, in batches, by key.
 
         Args:
             source: whose objects.
             kind: of which kind.
-            like: only documents whose JSON text holds this, whatever the letter case.
+            like: only documents whose JSON text holds one of these, whatever the letter case.
         """
         table = self.tables.kinds[kind.name]
         query = sa.select(table.c.key, table.c.document).where(table.c.source_id == source.id)
         if like:
-            query = query.where(table.c.document.ilike(f"%{like}%"))
+            query = query.where(sa.or_(*(table.c.document.ilike(f"%{each}%") for each in like)))
         for row in by_key(self._all, query, table.c.key):
             yield parse(row.document.encode())
 
