@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sync import config as settings
 from sync.api.account import Account, Credentials
+from sync.api.download import Limits
 from sync.api.remote import Access
 from sync.api.transport import Transport
 from sync.backup import Wishes, choose_agent, password_of
@@ -122,7 +123,7 @@ class App:
             kinds=frozenset(kinds),
             page_size=backup.page_size,
             concurrency=backup.concurrency,
-            origins=self._origins(),
+            limits=Limits(backup.file_mib, backup.file_s, self._origins()),
             reason=reason,
         )
 

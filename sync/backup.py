@@ -8,6 +8,7 @@ import structlog
 
 from sync.absence import Acceptance
 from sync.api.account import Account, Agent
+from sync.api.download import Limits
 from sync.api.remote import Access
 from sync.errors import AccountRefused, RemoteError, SyncError, UsageError, worst
 from sync.files import FileStore
@@ -30,7 +31,7 @@ class Wishes:
         kinds: which kinds; none means all.
         page_size: objects per page.
         concurrency: calls side by side.
-        origins: where files may be fetched from besides the Backend.
+        limits: of files, and where they may be fetched from besides the Backend.
         reason: `manual`, `schedule`, `before_restore` or `after_restore`.
         is_guarded: hold back absences that are too many to believe (design 6.2).
         accept_deletions: {kind: how many} of them are right, in one source.
@@ -41,7 +42,7 @@ class Wishes:
     kinds: frozenset[str] = frozenset()
     page_size: int = 100
     concurrency: int = 4
-    origins: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)
     reason: str = "manual"
     is_guarded: bool = True
     accept_deletions: Mapping[str, int] = field(default_factory=dict)
@@ -95,7 +96,7 @@ def backup(
         is_whole=len(chosen) == len(kinds),
         page_size=wishes.page_size,
         concurrency=wishes.concurrency,
-        origins=wishes.origins,
+        limits=wishes.limits,
         reason=wishes.reason,
         watch=watch,
         is_guarded=wishes.is_guarded,

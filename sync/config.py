@@ -57,6 +57,8 @@ class BackupConfig(msgspec.Struct, frozen=True):
     page_size: int = 100
     concurrency: int = 4
     retry_s: float = 60.0
+    file_mib: int = 4096
+    file_s: float = 3600.0
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -79,7 +81,13 @@ _TABLES: Mapping[str, type[msgspec.Struct]] = {
     "backup": BackupConfig,
 }
 _NEVER_HERE = " (secrets do not belong here: see `password_file` in the sample)"
-_LIMITS = {"page_size": (1, 1000), "concurrency": (1, 32), "retry_s": (0, 3600)}
+_LIMITS = {
+    "page_size": (1, 1000),
+    "concurrency": (1, 32),
+    "retry_s": (0, 3600),
+    "file_mib": (1, 1_000_000),
+    "file_s": (1, 86_400),
+}
 
 
 def find(path: str | None, environ: Mapping[str, str]) -> Path | None:

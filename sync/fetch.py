@@ -11,8 +11,8 @@ from itertools import islice
 
 import structlog
 
+from sync.api.download import Limits, download
 from sync.api.remote import Access
-from sync.api.transport import Body
 from sync.document import Document
 from sync.errors import AccountRefused, NotFound, RemoteError, Unavailable
 from sync.files import Blob, FileStore
@@ -43,6 +43,7 @@ def fetch(
     store: FileStore,
     wanted: Iterator[tuple[FileRef, Document]],
     concurrency: int,
+    limits: Limits,
 ) -> Iterator[Fetched]:
     """Fetch files side by side.
 
@@ -51,39 +52,43 @@ def fetch(
         store: where the bytes go.
         wanted: files, each with what is known of it ({} if nothing); read as far as needed.
         concurrency: how many at a time.
+        limits: for each file.
 
     Raises:
         AccountRefused, Unavailable, StorageError, Interrupted: no other file would fare better.
     """
     with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
         while batch := list(islice(wanted, 16 * concurrency)):
-            yield from pool.map(lambda each: fetch_one(access, store, *each), batch)
+            yield from pool.map(
+                lambda each: fetch_one(access, store, each[0], each[1], limits), batch
+            )
 
 
-def fetch_one(access: Access, store: FileStore, ref: FileRef, known: Document) -> Fetched:
+def fetch_one(
+    access: Access, store: FileStore, ref: FileRef, known: Document, limits: Limits
+) -> Fetched:
     """Fetch one file, unless what is stored is final."""
     blob = _blob_of(known)
     is_stored = blob is not None and store.has(blob)
     if is_stored and ref.is_final and known.get("status") == STORED:
         return Fetched(known, "unchanged")
     start = {**known, "key": ref.key, "url": ref.url}
-
-    def read(body: Body | None) -> Fetched:
-        if body is None:
-            return Fetched(known, "unchanged")
-        stored = store.put(body.chunks)
+    etag = known.get("etag", "") if is_stored else ""
+    log = structlog.get_logger("fetch")
+    try:
+        with store.receive() as incoming:
+            mime_type = download(access, ref, incoming, etag, limits)
+            if mime_type is None:
+                return Fetched({**known, "status": STORED}, "unchanged")
+            stored = incoming.keep()
         facts = {
             "status": STORED,
             "sha256": stored.sha256,
             "size_bytes": stored.size_bytes,
-            "mime_type": body.mime_type,
-            "etag": body.etag,
+            "mime_type": mime_type,
+            "etag": incoming.etag,
         }
         return Fetched({**start, **facts}, "downloaded", stored.size_bytes)
-
-    log = structlog.get_logger("fetch")
-    try:
-        return access.download(ref, known.get("etag", "") if is_stored else "", read)
     except AccountRefused:
         raise
     except NotFound:

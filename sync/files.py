@@ -49,25 +49,22 @@ class FileStore:
             for left in temporary.iterdir():
                 left.unlink()
 
-    def put(self, chunks: Iterable[bytes]) -> Blob:
-        """Store bytes durably, once.
+    @contextmanager
+    def receive(self) -> Iterator["Incoming"]:
+        """Take the bytes of a file, in as many pieces as they come; nothing half is left behind.
 
         Raises:
-            StorageError: the disk is full or broken; nothing is left behind.
-            whatever `chunks` raises; nothing is left behind.
+            StorageError: the disk is full or broken.
         """
-        digest, size_bytes = hashlib.sha256(), 0
-        with self._temporary() as (descriptor, path):
-            for chunk in chunks:
-                digest.update(chunk)
-                size_bytes += len(chunk)
-                with _disk(self.root):
-                    _write(descriptor, chunk)
-            blob = Blob(digest.hexdigest(), size_bytes)
-            if not self.has(blob):
-                with _disk(self.root):
-                    self._keep(descriptor, path, blob)
-        return blob
+        with _disk(self.root):
+            descriptor, name = tempfile.mkstemp(dir=self.root / _TEMPORARY)
+        path = Path(name)
+        try:
+            yield Incoming(self, descriptor, path)
+        finally:
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def has(self, blob: Blob) -> bool:
         """Is the blob there, with the right size?"""
@@ -88,24 +85,66 @@ class FileStore:
         """Where a blob lies, or would."""
         return self.root / "sha256" / sha256[:2] / sha256[2:]
 
-    @contextmanager
-    def _temporary(self) -> Iterator[tuple[int, Path]]:
-        with _disk(self.root):
-            descriptor, name = tempfile.mkstemp(dir=self.root / _TEMPORARY)
-        path = Path(name)
-        try:
-            yield descriptor, path
-        finally:
-            os.close(descriptor)
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
 
-    def _keep(self, descriptor: int, path: Path, blob: Blob) -> None:
-        os.fsync(descriptor)
-        target = self.path(blob.sha256)
+class Incoming:
+    """Bytes of one file on their way into a store.
+
+    Attributes:
+        size_bytes: how many are there.
+        etag: the version that they are of, or "".
+    """
+
+    def __init__(self, store: FileStore, descriptor: int, path: Path) -> None:
+        self.size_bytes = 0
+        self.etag = ""
+        self._store = store
+        self._descriptor = descriptor
+        self._path = path
+        self._digest = hashlib.sha256()
+
+    def take(self, start: int, etag: str, chunks: Iterable[bytes]) -> None:
+        """Take bytes.
+
+        Args:
+            start: where they belong: after what is there, or at 0, which begins again.
+            etag: the version that they are of, or "".
+            chunks: the bytes; whatever it raises goes on, and what came before stays.
+
+        Raises:
+            StorageError: the disk is full or broken.
+        """
+        if start != self.size_bytes:
+            self._begin_again()
+        self.etag = etag
+        for chunk in chunks:
+            with _disk(self._store.root):
+                _write(self._descriptor, chunk)
+            self._digest.update(chunk)
+            self.size_bytes += len(chunk)
+
+    def keep(self) -> Blob:
+        """Store what was taken, durably, once.
+
+        Raises:
+            StorageError: the disk is full or broken.
+        """
+        blob = Blob(self._digest.hexdigest(), self.size_bytes)
+        if not self._store.has(blob):
+            with _disk(self._store.root):
+                self._name(self._store.path(blob.sha256))
+        return blob
+
+    def _begin_again(self) -> None:
+        with _disk(self._store.root):
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._digest, self.size_bytes = hashlib.sha256(), 0
+
+    def _name(self, target: Path) -> None:
+        os.fsync(self._descriptor)
         new_folder = not target.parent.exists()
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.replace(target)
+        self._path.replace(target)
         _sync_folder(target.parent)
         if new_folder:
             _sync_folder(target.parent.parent)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import structlog
 
 from sync.api.account import Account
+from sync.api.download import download
 from sync.api.remote import Access
-from sync.api.transport import Body
 from sync.backup import Wishes, backup, choose_agent, password_of
 from sync.document import Document
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, SyncError, UsageError
@@ -258,7 +258,7 @@ class Restore:
             memoris=[self.target.remote_id],
             page_size=self._wishes.page_size,
             concurrency=self._wishes.concurrency,
-            origins=self._wishes.origins,
+            limits=self._wishes.limits,
             reason=reason,
             is_guarded=False,
         )
@@ -335,12 +335,10 @@ class Restore:
         known = self._mirror.stored_files([ref.key])
         if ref.key in known:
             return str(known[ref.key]["sha256"])
-
-        def read(body: Body | None) -> str:
-            return self._store.put(body.chunks if body else ()).sha256
-
         try:
-            return self._access.download(ref, "", read)
+            with self._store.receive() as incoming:
+                download(self._access, ref, incoming)
+                return incoming.keep().sha256
         except NotFound:
             return ""
         except RemoteError as error:

@@ -16,6 +16,7 @@ from typing import Self
 import structlog
 
 from sync.absence import Acceptance, held_back, is_suspicious
+from sync.api.download import Limits
 from sync.api.paging import Listing, Sight
 from sync.api.remote import Access, accept
 from sync.document import Document
@@ -59,7 +60,7 @@ class Run:
     is_whole: bool
     page_size: int
     concurrency: int
-    origins: frozenset[str]
+    limits: Limits
     reason: str
     watch: Watch
     is_guarded: bool
@@ -165,7 +166,8 @@ class OpenSnapshot:
         """
         run = self._run
         total = self._staging.count_unfetched(owner)
-        done = fetch(access, run.store, self._wanted(owner, left_alone), run.concurrency)
+        wanted = self._wanted(owner, left_alone)
+        done = fetch(access, run.store, wanted, run.concurrency, run.limits)
         for number, fetched in enumerate(done, start=1):
             run.watch(self._source.name, FILE.name, number, total)
             self._staging.record(FILE, [fetched.document])
@@ -301,7 +303,7 @@ class OpenSnapshot:
 
     def _note_files(self, kind: Kind) -> None:
         """Note what files the mirrored objects of a kind refer to."""
-        mirror, origins = self._run.mirror, self._run.origins
+        mirror, origins = self._run.mirror, self._run.limits.origins
         # Where no field holds a URL, only texts with one inside need to be read.
         like = () if kind.files else TRACES
         for document in mirror.documents(self._source, kind, like=like):

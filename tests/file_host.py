@@ -1,11 +1,40 @@
 """A host of files on loopback that does what a test tells it to, however bad."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Self
+from typing import Any, Self
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+
+class Call:
+    """One request, and the means to answer it badly.
+
+    Attributes:
+        headers: of the request.
+    """
+
+    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
+        self.headers = handler.headers
+        self._handler = handler
+
+    def start(self, status: int = 200, **headers: Any) -> None:
+        """Send the head of an answer; `Content_Length` is written as `Content-Length`."""
+        self._handler.send_response(status)
+        for name, value in {"Content_Type": "image/png", **headers}.items():
+            self._handler.send_header(name.replace("_", "-"), str(value))
+        self._handler.end_headers()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes of a body; the other side may have gone."""
+        self._handler.wfile.write(data)
+
+    def hang_up(self) -> None:
+        """Close the connection after this call."""
+        self._handler.close_connection = True
+
+
+Answer = Callable[[Call], None]
 
 
 class FileHost:
@@ -29,15 +58,16 @@ class FileHost:
             def do_GET(self) -> None:
                 host.asked.append(self.path)
                 host.headers += [f"{name}: {value}" for name, value in self.headers.items()]
-                found = host.files.get(self.path.partition("?")[0])
-                if callable(found):
-                    found(self)
-                    return
-                self.send_response(404 if found is None else 200)
-                self.send_header("Content-Type", "image/png")
-                self.send_header("Content-Length", str(len(found or b"")))
-                self.end_headers()
-                self.wfile.write(found or b"")
+                call, found = Call(self), host.files.get(self.path.partition("?")[0])
+                try:
+                    if callable(found):
+                        found(call)
+                    else:
+                        status = 404 if found is None else 200
+                        call.start(status, Content_Length=len(found or b""))
+                        call.send(found or b"")
+                except OSError:
+                    self.close_connection = True
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -57,3 +87,34 @@ class FileHost:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def cut_at(data: bytes, cuts: Iterable[int], etag: str = '"1"') -> Answer:
+    """A file whose sending ends, time after time, after so many bytes of what was left to send."""
+    waiting = iter(cuts)
+
+    def answer(call: Call) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-", call.headers.get("Range", ""))
+        is_same = call.headers.get("If-Range") == etag
+        start = int(asked[1]) if asked and is_same else 0
+        rest = data[start:]
+        headers = {"ETag": etag} if etag else {}
+        if start:
+            headers["Content_Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        call.start(206 if start else 200, Content_Length=len(rest), **headers)
+        cut = next(waiting, None)
+        call.send(rest[:cut])
+        if cut is not None:
+            call.hang_up()
+
+    return answer
+
+
+def in_turn(*answers: Answer) -> Answer:
+    """One answer after another, the last one for ever."""
+    waiting = iter(answers)
+
+    def answer(call: Call) -> None:
+        next(waiting, answers[-1])(call)
+
+    return answer

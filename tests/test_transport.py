@@ -10,7 +10,9 @@ import responses
 import urllib3
 from responses import matchers
 
-from sync.api.transport import Transport, fill, name_of
+from sync.api.path import fill, name_of
+from sync.api.stream import Ask
+from sync.api.transport import Transport
 from sync.errors import (
     AccessDenied,
     AccountRefused,
@@ -210,7 +212,7 @@ def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remot
     remote.get(
         ASSET_URL, body=b"x" * 600_000, content_type="image/png; q=1", headers={"ETag": '"1"'}
     )
-    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png") as body:
+    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask(), {}) as body:
         assert body is not None
         assert (body.mime_type, body.etag) == ("image/png", '"1"')
         chunks = list(body.chunks)
@@ -221,7 +223,9 @@ def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remot
 def test_a_file_that_has_not_changed_is_not_sent_again(transport, remote):
     match = [matchers.header_matcher({"If-None-Match": '"1"'})]
     remote.get(ASSET_URL, status=304, match=match)
-    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", '"1"') as body:
+    with transport.stream(
+        ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask('"1"'), {}
+    ) as body:
         assert body is None
 
 
@@ -242,7 +246,7 @@ def test_an_answer_about_a_file_is_no_file(transport, remote, status, body, erro
     remote.get(ASSET_URL, status=status, body=body, content_type=kind, headers=headers)
     with (
         pytest.raises(error),
-        transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png"),
+        transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask(), {}),
     ):
         pass
 
@@ -250,7 +254,7 @@ def test_an_answer_about_a_file_is_no_file(transport, remote, status, body, erro
 def test_a_file_elsewhere_is_asked_for_without_any_credential(transport, remote):
     remote.get("https://assets.example/a.png", body=b"x")
     with transport.stream(
-        Route("GET", "https://assets.example/a.png"), {"session": SESSION}, "a.png"
+        Route("GET", "https://assets.example/a.png"), {"session": SESSION}, "a.png", Ask(), {}
     ):
         pass
     assert SESSION not in str(vars(remote.calls[0].request))

@@ -7,8 +7,9 @@ from typing import Any
 
 import structlog
 
+from sync.api.path import name_of
 from sync.api.remote import Access
-from sync.api.transport import Transport, name_of
+from sync.api.transport import Transport
 from sync.document import Document, storable
 from sync.errors import AccessDenied, AccountRefused, BadAnswer, RemoteError
 from sync.kind import Route, is_usable_key

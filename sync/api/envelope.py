@@ -22,7 +22,9 @@ from sync.errors import (
 )
 
 OK = 200
+PARTIAL_CONTENT = 206
 NOT_MODIFIED = 304
+RANGE_NOT_SATISFIABLE = 416
 TOO_MANY = 429
 NOT_FOUND = 404
 _ANSWERS = frozenset({"application/json", "text/html"})

@@ -1,4 +1,4 @@
-"""Objects of the remote by kind: list, get, create, update, delete, upload, download.
+"""Objects of the remote by kind: list, get, create, update, delete, upload.
 
 An `Access` makes the calls of one source under its credential, the account's login token or a
 Giver session, and gets a new one when it has ended (design 6.4). Documents come out with session
@@ -11,25 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sync.api.transport import Body, Part, Transport, name_of
+from sync.api.path import name_of
+from sync.api.transport import Part, Transport
 from sync.document import Document, scrub
-from sync.errors import (
-    AccessDenied,
-    AccountRefused,
-    BadAnswer,
-    CredentialGone,
-    NotFound,
-    Refused,
-    RemoteError,
-)
+from sync.errors import AccessDenied, BadAnswer, CredentialGone, NotFound, Refused
 from sync.kind import Kind, Route
-from sync.link import FileRef
 
 T = TypeVar("T")
 
 _IS_VALID = Route("GET", "/memori/v2/Session/{session}/IsValid", "isValid")
-_DOWNLOAD = Route("GET", "/api/v2/Asset/{file}/{session}", optional=frozenset({"session"}))
-_TAKES_SESSION_AS_QUERY = "/memoriai/memory/"
 _RENEWALS = 20
 
 
@@ -83,7 +73,7 @@ class Access:
         Raises:
             as `Transport.call`.
         """
-        return self._under_credential(
+        return self.under_credential(
             lambda credential: self.transport.call(route, {**path, **credential}, body, part=part)
         )
 
@@ -199,52 +189,15 @@ class Access:
             raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
         return accept(kind, created)
 
-    def download(self, ref: FileRef, etag: str, read: Callable[[Body | None], T]) -> T:
-        """Read a file, from its start as often as need be (aisuru-api.md 9.2 and 9.3).
+    def under_credential(self, attempt: Callable[[Mapping[str, str]], T]) -> T:
+        """Make an attempt with the credential, once more with a new one if the old has ended.
 
         Args:
-            ref: an asset or legacy file, which the Backend gives under a session, or a URL on a
-                configured origin, which is never told a credential. Where an asset has both,
-                its URL is tried once if the Backend refuses.
-            etag: the version already at hand, or "".
-            read: takes the file, or None if it is still that version.
-
-        Returns:
-            What `read` returned.
+            attempt: takes the credential as a path parameter.
 
         Raises:
-            as `Transport.stream`.
+            whatever `attempt` raises.
         """
-        file_name = ref.key.rpartition("/")[2]
-
-        def attempt(credential: Mapping[str, str]) -> T:
-            path, query = {"file": ref.asset_file, **credential}, {}
-            route = Route("GET", ref.legacy_path) if ref.legacy_path else _DOWNLOAD
-            if _TAKES_SESSION_AS_QUERY in ref.legacy_path and "session" in credential:
-                query = {"memori-ai-session-id": credential["session"]}
-            with self.transport.stream(route, path, file_name, etag, query) as body:
-                return read(body)
-
-        def elsewhere() -> T:
-            with self.transport.stream(Route("GET", ref.url), {}, file_name, etag) as body:
-                return read(body)
-
-        if not ref.asset_file and not ref.legacy_path:
-            return self.transport.repeat(elsewhere)
-        try:
-            return self.transport.repeat(lambda: self._under_credential(attempt))
-        except Refused as refused:
-            if not ref.url or isinstance(refused, AccountRefused):
-                raise
-            try:
-                return elsewhere()
-            except Refused:
-                raise refused from None
-            except RemoteError as error:
-                # Whatever is wrong with that host says nothing about other files.
-                raise BadAnswer(f"{refused}; {error}") from None
-
-    def _under_credential(self, attempt: Callable[[Mapping[str, str]], T]) -> T:
         credential = self.credential
         try:
             return attempt(credential)

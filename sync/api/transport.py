@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import structlog
@@ -24,7 +24,17 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from requests_toolbelt import MultipartEncoder
 
-from sync.api.envelope import NOT_FOUND, NOT_MODIFIED, OK, is_answer, read_envelope
+from sync.api.envelope import (
+    NOT_FOUND,
+    NOT_MODIFIED,
+    OK,
+    PARTIAL_CONTENT,
+    RANGE_NOT_SATISFIABLE,
+    is_answer,
+    read_envelope,
+)
+from sync.api.path import fill, name_of
+from sync.api.stream import Ask, Body, Redirected
 from sync.document import canonical
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable, UsageError
 from sync.kind import Route
@@ -39,21 +49,6 @@ _PATIENT = 3
 _ENVELOPE_BYTES = 64 * 1024
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Body:
-    """A file on its way: what the remote says of it, and its bytes.
-
-    Attributes:
-        mime_type: of the Content-Type header, without parameters.
-        etag: the ETag header, or "".
-        chunks: the bytes; raises `Unavailable` if they end before the announced length.
-    """
-
-    mime_type: str
-    etag: str
-    chunks: Iterable[bytes]
 
 
 @dataclass(frozen=True)
@@ -142,8 +137,8 @@ class Transport:
         route: Route,
         path: Mapping[str, Any],
         file_name: str,
-        etag: str = "",
-        query: Mapping[str, str] | None = None,
+        ask: Ask,
+        query: Mapping[str, str],
     ) -> Iterator[Body | None]:
         """Open one file for reading; one attempt, since what was read is the caller's.
 
@@ -151,24 +146,41 @@ class Transport:
             route: its template may be a whole URL on a configured origin.
             path: a value for each parameter of the route's template.
             file_name: its extension tells a JSON or HTML file from an answer about a file.
-            etag: the version already at hand.
+            ask: what of it is at hand already.
             query: parameters after the path.
 
         Yields:
-            The file, or None if it is still the version at hand.
+            The file, or what of it was asked for; None if it is still the version at hand.
 
         Raises:
             NotFound, Refused, Unavailable, BadAnswer: as for `call`.
+            Redirected: it is elsewhere.
         """
-        # A file is hashed as it is: no encoding on the way.
-        headers = {"Accept-Encoding": "identity"} | ({"If-None-Match": etag} if etag else {})
-        with self._request(route, path, headers=headers, params=query, stream=True) as response:
+        options = {"headers": ask.headers, "params": query, "stream": True}
+        with self._request(route, path, **options) as response:
             if response.status_code == NOT_MODIFIED:
                 yield None
                 return
-            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            chunks = self._judge(route, response, kind, file_name)
-            yield Body(kind, response.headers.get("ETag", ""), chunks)
+            headers = response.headers
+            kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            if headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise BadAnswer(f"{name_of(route)}: the file came compressed, unasked")
+            start, chunks = 0, response.iter_content(CHUNK_BYTES)
+            if ask.offset and response.status_code in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE):
+                start = ask.offset
+                is_rest = headers.get("Content-Range", "").startswith(f"bytes {start}-")
+                if not is_rest or headers.get("ETag", ask.etag) != ask.etag:
+                    raise Unavailable(f"{name_of(route)}: another part came than was asked for")
+            else:
+                chunks = self._judge(route, response, kind, file_name)
+            length = headers.get("Content-Length", "")
+            yield Body(
+                kind,
+                headers.get("ETag", ""),
+                start,
+                int(length) if length.isdecimal() else None,
+                self._unless_stopped(chunks),
+            )
 
     def repeat(self, attempt: Callable[[], T], *, safe: bool = True) -> T:
         """Run `attempt` again, with growing pauses, while the remote is unavailable.
@@ -211,21 +223,32 @@ class Transport:
     ) -> Iterator[requests.Response]:
         name, url = name_of(route), self._url(route, path)
         try:
-            with self._http.request(
-                route.method,
+            with self._send(name, route.method, url, options) as response:
+                self._log.debug("call.answered", route=name, status=response.status_code)
+                if response.is_redirect:
+                    raise Redirected(name, url, response.headers["Location"])
+                yield response
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Their own messages hold the URL.
+            raise _lost(name, urlsplit(url).netloc, error) from None
+
+    def _send(
+        self, name: str, method: str, url: str, options: Mapping[str, Any]
+    ) -> requests.Response:
+        try:
+            return self._http.request(
+                method,
                 url,
                 allow_redirects=False,
                 timeout=(CONNECT_S, READ_S),
                 proxies=self._proxies_for(origin_of(url)),
                 **options,
-            ) as response:
-                self._log.debug("call.answered", route=name, status=response.status_code)
-                if response.is_redirect:
-                    raise BadAnswer(f"{name}: redirected", "check `backend_url` and `engine_url`")
-                yield response
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # Their own messages hold the URL.
-            raise _lost(name, urlsplit(url).netloc, error) from None
+            )
+        except requests.RequestException:
+            raise
+        except ValueError:
+            # What requests makes of a redirect to a URL that is none.
+            raise BadAnswer(f"{name}: redirected to nowhere") from None
 
     def _url(self, route: Route, path: Mapping[str, Any]) -> str:
         if "://" in route.template:
@@ -260,7 +283,7 @@ class Transport:
                 raise NotFound(f"{name_of(route)}: HTTP 404", code=NOT_FOUND)
             self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
-        return self._unless_stopped(itertools.chain((start,), rest))
+        return itertools.chain((start,), rest)
 
     def _unless_stopped(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -283,32 +306,6 @@ def _payload(part: Part | None, data: bytes | None) -> Iterator[dict[str, Any]]:
     with part.path.open("rb") as file:
         form = MultipartEncoder({"file": (part.file_name, file, part.mime_type)})
         yield {"headers": {"Content-Type": form.content_type}, "data": form}
-
-
-def name_of(route: Route) -> str:
-    """How a call is named in logs and errors: method and template, or just the host of a URL."""
-    parts = urlsplit(route.template)
-    return f"{route.method} {parts.netloc or route.template}"
-
-
-def fill(route: Route, path: Mapping[str, Any]) -> str:
-    """A route's template with its parameters in place; only optional ones may be left out.
-
-    Raises:
-        BadAnswer: a value is missing, or cannot stand in a path.
-    """
-    segments: list[str] = []
-    for segment in route.template.split("/"):
-        name = segment[1:-1] if segment.startswith("{") else ""
-        value = path.get(name) if name else segment
-        if name and (value is None or value == ""):
-            if name in route.optional:
-                break
-            raise BadAnswer(f"{name_of(route)} cannot be called without {name}")
-        if value in (".", ".."):
-            raise BadAnswer(f"{name_of(route)} cannot be called with {name} {value!r}")
-        segments.append(quote(str(value), safe="", errors="surrogatepass"))
-    return "/".join(segments)
 
 
 def _lost(name: str, host: str, error: Exception) -> RemoteError:
