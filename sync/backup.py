@@ -15,7 +15,8 @@ from sync.files import FileStore
 from sync.kind import Kind
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot
-from sync.snapshot import OpenSnapshot, Run, Watch
+from sync.snapshot import OpenSnapshot, Run
+from sync.watch import Watch
 
 OpenGiver = Callable[[Agent, str], AbstractContextManager[Access]]
 """Opens the Giver session of an agent, given its own password."""

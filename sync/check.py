@@ -2,15 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sync.errors import StorageError
-from sync.files import Blob, FileStore
+from sync.files import Blob, FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror import audit
+from sync.mirror.audit import Stored
 from sync.mirror.mirror import Mirror
+from sync.watch import Watch
 
 _NEVER = "never stored"
+_ALL = 100.0
+_GOLDEN = 0.618_033_988_749_894_9
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -19,13 +25,17 @@ class Damage:
 
     Attributes:
         what: `database`, `file` or a kind.
-        where: which table, object or blob.
+        where: which table, object or file.
         problem: what is wrong with it.
+        source_id: whose row of the projection it is, None for anything else.
+        sha256: of the blob that it is, "" for anything else.
     """
 
     what: str
     where: str
     problem: str
+    source_id: int | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,52 +45,108 @@ class Report:
     Attributes:
         files: whose bytes are stored.
         files_never_stored: that are known, but could not be fetched so far.
+        blobs_read: how many blobs were read to their end.
     """
 
     objects: int
     files: int
     files_never_stored: int
+    blobs_read: int
     damage: list[Damage]
 
 
-def check(mirror: Mirror, store: FileStore, kinds: Mapping[str, Kind]) -> Report:
-    """Look at everything that is kept; what cannot be read is damage."""
+def check(
+    mirror: Mirror,
+    store: FileStore,
+    kinds: Mapping[str, Kind],
+    read_percent: float = 0.0,
+    watch: Watch = lambda *_: None,
+) -> Report:
+    """Look at everything that is kept; what cannot be read is damage.
+
+    Args:
+        mirror: to look at.
+        store: of its files.
+        kinds: the registry.
+        read_percent: the share of the blobs that is read to its end and hashed: 0 to 100.
+        watch: told of progress.
+    """
     counts = dict.fromkeys((*kinds, FILE.name, _NEVER), 0)
     damage: list[Damage] = []
 
-    def look(what: str, where: str, problems: Iterable[tuple[str, str]]) -> None:
+    def look(what: str, where: str, found: Iterable[Damage]) -> None:
         try:
-            damage.extend(Damage(what, *each) for each in problems)
+            damage.extend(found)
         except StorageError as error:
             # A database that cannot be read is damage, too.
             damage.append(Damage(what, where, str(error)))
 
-    look("database", "integrity", (("integrity", each) for each in audit.integrity(mirror.engine)))
+    look("database", "integrity", _integrity(mirror))
     for kind in (*kinds.values(), FILE):
-        look(kind.name, "its table", audit.mismatches(mirror, kind))
-        look(kind.name, "its table", _objects(mirror, store, kind, counts))
-        look(kind.name, "its history", _versions(mirror, kind))
+        look(kind.name, "its table", _bad_rows(mirror, kind, counts))
+        look(kind.name, "its history", _bad_versions(mirror, kind))
+    read: list[str] = []
+    look(FILE.name, "the stored files", _bad_blobs(mirror, store, read_percent, read, watch))
     files = counts.pop(FILE.name)
-    return Report(sum(counts.values()), files, counts.pop(_NEVER), damage)
+    never = counts.pop(_NEVER)
+    return Report(sum(counts.values()), files, never, len(read), damage)
 
 
-def _versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[str, str]]:
+def is_due(sha256: str, percent: float, day: float) -> bool:
+    """Is a blob in the share that is read on a day?
+
+    The share moves by the golden ratio from day to day, so that it comes round evenly whether
+    days, weeks or months lie between two checks.
+
+    Args:
+        sha256: of the blob, in hex.
+        percent: how large the share is.
+        day: counted from anywhere; parts of days count.
+    """
+    place = int(sha256[:12], 16) / 16**12
+    # What is a hair below 0 is 1 after the division, not less.
+    return percent >= _ALL or (place - day * _GOLDEN) % 1 < percent / 100
+
+
+def _bad_rows(mirror: Mirror, kind: Kind, counts: dict[str, int]) -> Iterator[Damage]:
+    """Rows of a kind that are not what `change` says.
+
+    Args:
+        mirror: to look at.
+        kind: of the rows.
+        counts: {kind, or what else: how many}, counted up while rows go by.
+    """
+    for source_id, key, problem in audit.mismatches(mirror, kind):
+        yield Damage(kind.name, key, problem, source_id)
+    for row in audit.rows(mirror, kind):
+        is_stored = kind is not FILE or bool((row.document or {}).get("sha256"))
+        counts[kind.name if is_stored else _NEVER] += 1
+        for problem in _row_problems(kind, row):
+            yield Damage(kind.name, row.key, problem, row.source_id)
+
+
+def _blob_problem(store: FileStore, stored: Stored, *, read: bool) -> str:
+    """What is wrong with a blob, or ""."""
+    if not is_name(stored.sha256):
+        return "what is stored of it has no such name"
+    if not store.path(stored.sha256).is_file():
+        return f"the blob {stored.sha256} is not there"
+    if not store.has(Blob(stored.sha256, stored.size_bytes)):
+        return f"the blob {stored.sha256} has the wrong size"
+    if read and not store.is_sound(stored.sha256):
+        return f"the bytes of the blob {stored.sha256} are not what they were"
+    return ""
+
+
+def _integrity(mirror: Mirror) -> Iterator[Damage]:
+    for problem in audit.integrity(mirror.engine):
+        yield Damage("database", "integrity", problem)
+
+
+def _bad_versions(mirror: Mirror, kind: Kind) -> Iterator[Damage]:
     for key, document, digest in audit.versions(mirror, kind):
         if document is None or kind.digest(document) != digest:
-            yield key, "a version of it in history is not what was seen then"
-
-
-def _objects(
-    mirror: Mirror, store: FileStore, kind: Kind, counts: dict[str, int]
-) -> Iterator[tuple[str, str]]:
-    for row in audit.rows(mirror, kind):
-        if kind is not FILE:
-            counts[kind.name] += 1
-        yield from ((row.key, each) for each in _row_problems(kind, row))
-        if kind is FILE:
-            is_stored = bool((row.document or {}).get("sha256"))
-            counts[FILE.name if is_stored else _NEVER] += 1
-            yield from ((row.key, each) for each in _blob_problems(store, row))
+            yield Damage(kind.name, key, "a version of it in history is not what was seen then")
 
 
 def _row_problems(kind: Kind, row: audit.Row) -> Iterator[str]:
@@ -93,12 +159,15 @@ def _row_problems(kind: Kind, row: audit.Row) -> Iterator[str]:
         yield "the columns do not follow from the document"
 
 
-def _blob_problems(store: FileStore, row: audit.Row) -> Iterator[str]:
-    known = row.document or {}
-    sha256, size_bytes = known.get("sha256"), known.get("size_bytes")
-    if not isinstance(sha256, str) or not isinstance(size_bytes, int):
-        return
-    if not store.path(sha256).is_file():
-        yield f"the blob {sha256} is not there"
-    elif not store.has(Blob(sha256, size_bytes)):
-        yield f"the blob {sha256} has the wrong size"
+def _bad_blobs(
+    mirror: Mirror, store: FileStore, percent: float, read: list[str], watch: Watch
+) -> Iterator[Damage]:
+    day = (datetime.now(UTC) - _EPOCH).total_seconds() / 86_400
+    total = audit.count_blobs(mirror)
+    for number, stored in enumerate(audit.blobs(mirror), start=1):
+        watch("files", "check", number, total)
+        is_read = is_name(stored.sha256) and is_due(stored.sha256, percent, day)
+        if is_read:
+            read.append(stored.sha256)
+        if problem := _blob_problem(store, stored, read=is_read):
+            yield Damage(FILE.name, stored.key, problem, sha256=stored.sha256)

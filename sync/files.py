@@ -7,6 +7,7 @@ that name, so whatever has such a name is whole. Names from the remote never bec
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from sync.errors import StorageError
 
-_TEMPORARY = "tmp"
+_TEMPORARY, _DAMAGED = "tmp", "damaged"
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,16 @@ class FileStore:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         except OSError:
             return False
+
+    def set_aside(self, sha256: str) -> None:
+        """Keep what is damaged of a blob under `damaged`, so that its place is free.
+
+        Raises:
+            StorageError: it cannot be moved.
+        """
+        with _disk(self.root), suppress(FileNotFoundError):
+            (self.root / _DAMAGED).mkdir(mode=0o700, exist_ok=True)
+            self.path(sha256).replace(self.root / _DAMAGED / sha256)
 
     def path(self, sha256: str) -> Path:
         """Where a blob lies, or would."""
@@ -148,6 +160,11 @@ class Incoming:
         _sync_folder(target.parent)
         if new_folder:
             _sync_folder(target.parent.parent)
+
+
+def is_name(sha256: str) -> bool:
+    """Can a blob be called so?"""
+    return _NAME.fullmatch(sha256) is not None
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -28,8 +28,9 @@ from sync.order import UPDATE, Objects, Step, files_of, is_file
 from sync.plan import Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
-from sync.snapshot import PARTIAL, Watch
+from sync.snapshot import PARTIAL
 from sync.wanted import ages, read_wanted
+from sync.watch import Watch
 
 
 @dataclass(frozen=True)

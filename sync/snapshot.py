@@ -35,12 +35,10 @@ from sync.kinds.file import FILE
 from sync.link import TRACES, FileRef, file_refs
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
+from sync.watch import Watch
 
 PARTIAL = 3
 GUARDED = 6
-
-Watch = Callable[[str, str, int, int | None], None]
-"""Told of progress: source name, what is being fetched, how many so far, of how many."""
 
 
 @dataclass(frozen=True)

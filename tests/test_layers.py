@@ -11,10 +11,11 @@ ROOT = Path(sync.__file__).parent
 
 LAYERS = {
     "errors": 0, "document": 0, "field": 0, "kind": 0, "link": 0, "redact": 0, "registry": 0,
-    "stop": 0, "when": 0,
+    "stop": 0, "watch": 0, "when": 0,
     "kinds": 1,
     "api": 2, "mirror": 2, "files": 2, "lives": 2, "order": 2, "plan": 2,
     "absence": 3, "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3, "status": 3,
+    "repair": 3,
     "restore": 3, "replay": 3, "settle": 3, "wanted": 3,
     "config": 4, "log": 4, "app": 4,
     "cli": 5, "__main__": 6,
@@ -27,7 +28,7 @@ BESIDE = {
     ("stop", "errors"), ("when", "errors"),
     ("backup", "snapshot"), ("snapshot", "fetch"), ("snapshot", "absence"), ("backup", "absence"),
     ("restore", "backup"), ("restore", "replay"), ("restore", "settle"), ("restore", "snapshot"),
-    ("restore", "wanted"),
+    ("restore", "wanted"), ("repair", "backup"), ("repair", "check"), ("repair", "fetch"),
     ("app", "config"), ("plan", "order"),
 }  # fmt: skip
 
@@ -47,6 +48,7 @@ THIRD_PARTIES = {
         "backup",
         "snapshot",
         "fetch",
+        "repair",
         "restore",
         "replay",
     },

@@ -29,6 +29,7 @@ _COMMANDS = (
     "show",
     "status",
     "check",
+    "repair",
     "kinds",
     "migrate",
     "sandbox",

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sync.snapshot import Watch
+from sync.watch import Watch
 
 
 @contextmanager

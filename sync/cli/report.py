@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sync.check import Damage
 from sync.cli.door import table
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
@@ -82,6 +83,16 @@ def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[
             seen = ", ".join(each.kinds) or "nothing"
             lines.append(f"snapshot {each.id} of {each.source.name} looked only at {seen}")
     return lines
+
+
+def damage_json(found: Iterable[Damage]) -> list[dict[str, str]]:
+    """What is damaged, as JSON tells it."""
+    return [{"what": each.what, "where": each.where, "problem": each.problem} for each in found]
+
+
+def damage_lines(found: Iterable[Damage]) -> list[str]:
+    """What is damaged, a line each."""
+    return [f"{each.what} {each.where}: {each.problem}" for each in found]
 
 
 def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:

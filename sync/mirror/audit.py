@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sync.document import Document, parse
 from sync.errors import BadAnswer
 from sync.kind import Kind
-from sync.mirror.database import by_key
+from sync.kinds.file import FILE
+from sync.mirror.database import BATCH, by_key
 from sync.mirror.mirror import Mirror
 
 
@@ -19,15 +20,30 @@ class Row:
     """An object as its table holds it.
 
     Attributes:
+        source_id: whose object it is.
         document: None if it is no JSON object any more.
         digest: of its last change.
         columns: {column: value} of the typed columns.
     """
 
+    source_id: int
     key: str
     document: Document | None
     digest: str | None
     columns: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A blob that history refers to, now or in the past.
+
+    Attributes:
+        key: of a file that it is, or was.
+    """
+
+    sha256: str
+    size_bytes: int
+    key: str
 
 
 def integrity(engine: sa.Engine) -> Iterator[str]:
@@ -42,8 +58,8 @@ def integrity(engine: sa.Engine) -> Iterator[str]:
             yield f"{row[0]}, row {row[1]}: its {row[2]} is not there"
 
 
-def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[str, str]]:
-    """Objects whose row is not the one that `change` says: (key, problem)."""
+def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[int, str, str]]:
+    """Objects whose row is not the one that `change` says: (source id, key, problem)."""
     change, table = mirror.tables.change, mirror.tables.kinds[kind.name]
     current = (
         sa.select(change.c.id, change.c.source_id, change.c.key)
@@ -52,18 +68,18 @@ def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[str, str]]:
         .subquery()
     )
     queries = {
-        "its row is not there": sa.select(current.c.key)
+        "its row is not there": sa.select(current.c.source_id, current.c.key)
         .outerjoin(table, _same(table, current))
         .where(table.c.key.is_(None)),
-        "its row is not of its last change": sa.select(table.c.key)
+        "its row is not of its last change": sa.select(table.c.source_id, table.c.key)
         .outerjoin(current, _same(table, current))
         .where(current.c.id.is_(None)),
     }
     with mirror.engine.connect() as connection:
         return [
-            (key, problem)
+            (source_id, key, problem)
             for problem, query in queries.items()
-            for key in connection.execute(query).scalars()
+            for source_id, key in connection.execute(query)
         ]
 
 
@@ -87,7 +103,61 @@ def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
     )
     for row in by_key(partial(_all, mirror), query, table.c.source_id, table.c.key):
         columns = dict(zip(names, row[len(own) :], strict=True))
-        yield Row(row.key, _parsed(row.document), row.digest, columns)
+        yield Row(row.source_id, row.key, _parsed(row.document), row.digest, columns)
+
+
+def blobs(mirror: Mirror) -> Iterator[Stored]:
+    """Every blob that any version of any file refers to, each once."""
+    versions, sha256 = _stored_versions(mirror)
+    query = sa.select(
+        sha256, sa.func.max(versions.c.size_bytes), sa.func.min(versions.c.key)
+    ).group_by(sha256)
+    with mirror.engine.connect().execution_options(yield_per=BATCH) as connection:
+        for row in connection.execute(query):
+            yield Stored(row[0], int(row[1]), row[2])
+
+
+def count_blobs(mirror: Mirror) -> int:
+    """How many there are."""
+    _, sha256 = _stored_versions(mirror)
+    with mirror.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count(sha256.distinct()))).scalar_one()
+
+
+def places(mirror: Mirror, sha256: str) -> list[tuple[int, str, str]]:
+    """Where a blob was found, the latest first: (source id, key, URL)."""
+    versions, column = _stored_versions(mirror)
+    query = (
+        sa.select(versions.c.source_id, versions.c.key, versions.c.url)
+        .where(column == sha256)
+        .group_by(versions.c.source_id, versions.c.key, versions.c.url)
+        .order_by(sa.func.max(versions.c.id).desc())
+    )
+    with mirror.engine.connect() as connection:
+        return [(row.source_id, row.key, row.url or "") for row in connection.execute(query)]
+
+
+def _stored_versions(mirror: Mirror) -> tuple[sa.Subquery, sa.ColumnElement[str]]:
+    """All versions of files whose bytes are stored, and the column of their hash."""
+    change = mirror.tables.change
+    is_sqlite = mirror.engine.dialect.name == "sqlite"
+    document = (sa.type_coerce if is_sqlite else sa.cast)(change.c.document, sa.JSON)
+    versions = (
+        sa.select(
+            change.c.id,
+            change.c.source_id,
+            change.c.key,
+            document["sha256"].as_string().label("sha256"),
+            document["size_bytes"].as_integer().label("size_bytes"),
+            document["url"].as_string().label("url"),
+        )
+        .where(change.c.kind == FILE.name, change.c.op != "deleted")
+        # What is no JSON any more is told of as such elsewhere.
+        .where(sa.func.json_valid(change.c.document) if is_sqlite else sa.true())
+        .subquery()
+    )
+    chosen = sa.select(versions).where(versions.c.sha256.is_not(None)).subquery()
+    return chosen, chosen.c.sha256
 
 
 def _all(mirror: Mirror, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:

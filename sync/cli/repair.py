@@ -1,0 +1,33 @@
+"""`aisuru-sync repair`: put back what is damaged."""
+
+from sync.cli.door import Door, Reply
+from sync.cli.door import command as make_command
+from sync.errors import DamageFound
+
+
+@make_command(name="repair", short_help="Put back what `check` finds damaged.")
+def command(door: Door) -> Reply:
+    """Put back what `check` finds damaged, as far as it can be had.
+
+    Rows are written again from history. Files are fetched again, and count only if they are the
+    very bytes that were stored; damaged ones are kept in the folder `damaged` beside them. Asks
+    the remote only if a file is damaged. Exit code 4 means that something is left.
+    """
+    from sync.cli.progress import progress
+    from sync.cli.report import damage_json, damage_lines
+    from sync.repair import repair
+
+    app = door.app()
+    with app.writing("a repair") as mirror, progress() as watch:
+        wishes = app.wishes((), (), "repair")
+        result = repair(mirror, app.store, app.kinds, app.account, wishes, watch)
+    done, left = result.done, result.left
+    return Reply(
+        data={"repaired": damage_json(done), "left": damage_json(left)},
+        text=[
+            *(f"repaired: {each}" for each in damage_lines(done)),
+            *(f"left: {each}" for each in damage_lines(left)),
+            f"{len(done)} repaired, {len(left)} left" if done or left else "no damage",
+        ],
+        exit_code=DamageFound.exit_code if left else 0,
+    )

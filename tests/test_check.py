@@ -1,0 +1,165 @@
+"""Check finds whatever is damaged; repair puts back what can be had, and invents nothing."""
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from workplace import Workplace
+
+from sync.check import is_due
+from sync.sandbox import Sandbox, World
+
+
+@pytest.fixture
+def backed_up(workplace: Workplace, sandbox: Sandbox, database: str) -> Workplace:
+    """A folder with a mirror of the world, on either database."""
+    workplace.database = database
+    workplace.settle(sandbox)
+    workplace.backup()
+    return workplace
+
+
+def blobs(work: Workplace) -> list[Path]:
+    return [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    place = random.Random(5).randrange(len(data))
+    data[place] ^= 1 << place % 8
+    path.write_bytes(data)
+
+
+def execute(work: Workplace, statement: str) -> None:
+    engine = sa.create_engine(work.database)
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+def problems(work: Workplace, *args: str) -> list[tuple[str, str]]:
+    outcome = work.run("check", "--json", *args)
+    found = [(each["what"], each["problem"]) for each in outcome.json["damage"]]
+    assert outcome.code == outcome.json["exit_code"] == (4 if found else 0)
+    return found
+
+
+def test_one_flipped_bit_is_found_when_files_are_read_and_repaired(backed_up: Workplace):
+    (blob,) = blobs(backed_up)
+    good = blob.read_bytes()
+    flip_a_bit(blob)
+    assert problems(backed_up) == []
+    sha256 = blob.parent.name + blob.name
+    told = f"the bytes of the blob {sha256} are not what they were"
+    assert problems(backed_up, "--read-data") == [("file", told)]
+
+    outcome = backed_up.run("repair")
+
+    assert outcome.code == 0
+    assert f": {told}\n1 repaired, 0 left\n" in outcome.out
+    assert blob.read_bytes() == good
+    assert (backed_up.files / "damaged" / sha256).read_bytes() != good
+    assert problems(backed_up, "--read-data") == []
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: os.truncate(path, 3)])
+def test_a_lost_or_cut_file_is_found_and_repaired(work: Workplace, harm: Any):
+    work.backup()
+    (blob,) = blobs(work)
+    harm(blob)
+    assert len(problems(work)) == 1
+    assert work.run("repair", "--json").json["left"] == []
+    assert problems(work, "--read-data") == []
+
+
+def test_bytes_that_the_remote_has_not_any_more_are_left_and_said_so(work: Workplace, world: World):
+    work.backup()
+    (blob,) = blobs(work)
+    flip_a_bit(blob)
+    ((_, asset),) = world.assets.items()
+    asset.content += b"other"
+
+    outcome = work.run("repair", "--json")
+
+    assert outcome.code == 4
+    assert outcome.json["repaired"] == []
+    assert [each["what"] for each in outcome.json["left"]] == ["file"]
+    assert (work.files / "damaged" / (blob.parent.name + blob.name)).exists()
+
+
+def test_a_file_of_the_past_is_checked_and_fetched_again_too(work: Workplace, world: World):
+    work.backup()
+    (blob,) = blobs(work)
+    guide = world.agent("Guide")
+    guide.memories["m-hours-1"]["media"] = []
+    ((name, asset),) = world.assets.items()
+    del world.assets[name]
+    work.backup()
+    assert work.sql("select count(*) from file") == [(0,)]
+    flip_a_bit(blob)
+    assert len(problems(work, "--read-data")) == 1
+    world.assets[name] = asset
+    assert work.run("repair").code == 0
+    assert problems(work, "--read-data") == []
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "update person set name = 'Mallory'",
+        "update person set document = '{}'",
+        "update memory set document = 'no JSON'",
+        "delete from localization_key",
+        "update file set status = 'missing'",
+    ],
+)
+def test_rows_that_do_not_follow_from_history_are_written_again(backed_up: Workplace, harm: str):
+    before = backed_up.sql("select key, document from person order by key")
+    execute(backed_up, harm)
+    assert problems(backed_up) != []
+    calls = backed_up.run("repair")
+    assert calls.code == 0, calls
+    assert problems(backed_up) == []
+    assert backed_up.sql("select key, document from person order by key") == before
+
+
+def test_a_version_in_history_that_is_not_what_was_seen_cannot_be_repaired(backed_up: Workplace):
+    execute(backed_up, "update change set document = '{}' where kind = 'person'")
+    outcome = backed_up.run("repair", "--json")
+    assert outcome.code == 4
+    assert {each["what"] for each in outcome.json["left"]} == {"person"}
+
+
+def test_a_repair_that_finds_nothing_to_fetch_asks_no_remote(work: Workplace, sandbox: Sandbox):
+    work.backup()
+    sandbox.calls.clear()
+    outcome = work.run("repair")
+    assert (outcome.code, outcome.out) == (0, "no damage\n")
+    assert not sandbox.calls
+
+
+def test_check_reads_only_as_many_files_as_it_is_told(work: Workplace):
+    work.backup()
+    assert work.run("check", "--json").json["blobs_read"] == 0
+    assert work.run("check", "--json", "--read-data").json["blobs_read"] == 1
+    assert work.run("check", "--read-data=0.0001", "--json").json["blobs_read"] == 0
+    assert work.run("check", "--read-data=101").code == 2
+
+
+SHA256 = st.integers(0, 2**256 - 1).map(lambda number: f"{number:064x}")
+
+
+@given(SHA256, st.floats(0, 10_000), st.sampled_from([1, 7, 30, 1 / 24]))
+def test_a_tenth_at_a_time_comes_round_whatever_lies_between_two_checks(sha256, first, step):
+    assert any(is_due(sha256, 10, first + step * n) for n in range(60))
+
+
+@given(SHA256, st.floats(0, 10_000))
+def test_a_hundred_percent_are_all_and_none_are_none(sha256, day):
+    assert is_due(sha256, 100, day)
+    assert not is_due(sha256, 0, day)
