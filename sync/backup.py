@@ -10,11 +10,11 @@ from sync.absence import Acceptance
 from sync.api.account import Account, Agent
 from sync.api.download import Limits
 from sync.api.remote import Access
-from sync.errors import AccountRefused, RemoteError, SyncError, UsageError, worst
+from sync.errors import AccountRefused, BadAnswer, RemoteError, SyncError, UsageError, worst
 from sync.files import FileStore
-from sync.kind import Kind
+from sync.kind import Kind, Scope
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Snapshot
+from sync.mirror.values import Snapshot, Source
 from sync.snapshot import OpenSnapshot, Run
 from sync.watch import Watch
 
@@ -108,6 +108,8 @@ def backup(
     try:
         with of_account:
             of_account.list_kinds(account.access)
+            if not wishes.memoris and (unseen := _unseen(run, source, owned)):
+                of_account.fail(BadAnswer(f"listed, but not shown as the account's own: {unseen}"))
             for agent in agents:
                 password = password_of(agent, wishes.passwords)
                 exit_codes += _back_up_agent(
@@ -123,9 +125,18 @@ def backup(
         error.also = (*of_account.exit_codes, *exit_codes)
         raise
     exit_codes += of_account.exit_codes
-    for name in mirror.mark_gone():
+    for name in mirror.mark_gone([agent.memori_id for agent in owned]):
         structlog.get_logger("backup").warning("memori.gone", memori=name)
     return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(exit_codes))
+
+
+def _unseen(run: Run, account: Source, owned: Sequence[Agent]) -> str:
+    """The Memoris that a listing just proved to be there, but that are not to be backed up."""
+    if (kind := run.kinds.get(Scope.MEMORI)) is None:
+        return ""
+    ids = {agent.memori_id for agent in owned}
+    found = run.mirror.documents(account, kind)
+    return ", ".join(kind.name_of(each) for each in found if kind.key_of(each) not in ids)
 
 
 def _back_up_agent(

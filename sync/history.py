@@ -17,7 +17,7 @@ from sync.lives import CREATED, Difference, Lives, net
 from sync.mirror.database import BATCH
 from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Source
+from sync.mirror.values import Source, Status
 from sync.order import is_file
 from sync.plan import moved_urls
 from sync.redact import STARS
@@ -185,6 +185,15 @@ def span(mirror: Mirror, first_id: int, second_id: int | None = None) -> Span:
     return Span(source, first_id, second_id)
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """A kind that a snapshot did not see whole: what it did not see stands as it was before."""
+
+    snapshot_id: int
+    kind: str
+    status: Status
+
+
 def diff(
     mirror: Mirror, kinds: Mapping[str, Kind], between: Span, names: Collection[str] = ()
 ) -> Iterator[Difference]:
@@ -212,6 +221,17 @@ def diff(
             )
             for found in net(kind, before, after, lives):
                 yield replace(found, fields=_masked_pairs(kind, found.fields))
+
+
+def doubts(mirror: Mirror, between: Span, names: Collection[str] = ()) -> list[Doubt]:
+    """Where a comparison rests on what was not seen whole: arguments as for `diff`."""
+    return [
+        Doubt(snapshot.id, kind, result.status)
+        for snapshot in mirror.snapshots()
+        if snapshot.id in (between.first_id, between.second_id)
+        for kind, result in snapshot.kinds.items()
+        if result.status is not Status.COMPLETE and (not names or kind in names)
+    ]
 
 
 def _touched(mirror: Mirror, kind: Kind, between: Span, lives: Lives) -> Iterator[list[str]]:

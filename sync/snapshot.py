@@ -23,6 +23,7 @@ from sync.document import Document
 from sync.errors import (
     AccessDenied,
     AccountRefused,
+    BadAnswer,
     Interrupted,
     NotFound,
     RemoteError,
@@ -211,7 +212,12 @@ class OpenSnapshot:
     def _record(
         self, access: Access, kind: Kind, documents: Sequence[Document], pass_number: int = 0
     ) -> int:
-        """Stage objects, and the children embedded in them; returns how many were new."""
+        """Stage objects, and the children embedded in them; returns how many were new.
+
+        Raises:
+            BadAnswer: children came twice in a pass; all that came is staged.
+        """
+        doubled: list[str] = []
         for child in children(kind, self._run.kinds):
             parents, found = [], []
             for document in documents:
@@ -223,9 +229,14 @@ class OpenSnapshot:
                 parents.append(parent)
             documents = parents
             self._tell_undeclared(child, found)
-            self._staging.record(child, found, pass_number)
+            new = self._staging.record(child, found, pass_number)
+            if pass_number and new < len(found):
+                doubled.append(f"only {new} of {len(found)} {child.name} keys were distinct")
         self._tell_undeclared(kind, documents)
-        return self._staging.record(kind, documents, pass_number)
+        new = self._staging.record(kind, documents, pass_number)
+        if doubled:
+            raise BadAnswer("; ".join(doubled))
+        return new
 
     def _settle_absences(
         self, access: Access, list_again: Callable[[], str], family: Sequence[Kind]

@@ -70,6 +70,7 @@ class Standing:
         restores: those that were left open.
         gone: Memoris that are not in the account any more.
         left_out: Memoris that the settings do not name, and that are therefore not backed up.
+        never: names of Memoris that should be backed up and never were.
     """
 
     now: datetime
@@ -78,6 +79,7 @@ class Standing:
     restores: tuple[OpenRestore, ...]
     gone: tuple[Source, ...]
     left_out: tuple[Source, ...]
+    never: tuple[str, ...]
 
     def too_old(self, max_age: timedelta) -> list[SourceStatus]:
         """The sources that were not seen whole within a time."""
@@ -114,7 +116,10 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
     )
     run = _last_run(list(snapshots.values()))
     restores = tuple(standing.open_restores(mirror))
-    return Standing(datetime.now(UTC), found, run, restores, gone, left_out)
+    known = {each.name for each in sources} | {each.remote_id for each in sources}
+    wanted = list(memoris) or standing.memoris_without_source(mirror)
+    never = tuple(each for each in wanted if each not in known)
+    return Standing(datetime.now(UTC), found, run, restores, gone, left_out, never)
 
 
 def _is_left_out(source: Source, memoris: Collection[str]) -> bool:

@@ -299,7 +299,7 @@ def test_snapshots_lists_what_there_is_for_people_and_for_machines(work: Workpla
     document = work.run("snapshots", "--json").json
     assert list(document)[:2] == ["command", "exit_code"]
     assert [each["run_id"] for each in document["snapshots"]] == [1, 1, 2, 2]
-    assert "kinds" not in document["snapshots"][0]
+    assert list(document["snapshots"][3]["kinds"]) == ["person"]
     assert set(document["snapshots"][0]["files"]) == {
         "referenced", "downloaded", "unchanged", "missing", "failed", "bytes",
     }  # fmt: skip

@@ -340,8 +340,9 @@ def test_what_cannot_be_asked_alone_is_gone_after_a_second_proof(
 ):
     kinds = {**KINDS, "person": replace(KINDS["person"], get=None)}
     wrong = '{"resultCode": 0, "count": 9, "people": []}'
-    # Each reading of this list takes two calls: the second tells that there is no more.
-    trouble = Fault(path=PEOPLE, nth=4, times=99, status=200, body=wrong)
+    # Each reading of this list takes two calls: the fifth begins the second reading of the
+    # second run, which would be the proof.
+    trouble = Fault(path=PEOPLE, nth=5, times=99, status=200, body=wrong)
     faults = [] if deleted else [trouble]
     with serve(world, faults=FaultSet(faults)) as sandbox:
         workplace.settle(sandbox)

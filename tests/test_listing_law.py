@@ -10,6 +10,7 @@ A merge tries 300 examples, always the same. To look further, by hand, some half
 
 import json
 import sqlite3
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -367,7 +368,7 @@ def medium(key: str) -> dict[str, Any]:
 
 def document(kind: str, key: str) -> dict[str, Any]:
     if kind == "person":
-        pin = f"{abs(hash(key)) % 10**6:06}"
+        pin = f"{zlib.crc32(key.encode()) % 10**6:06}"
         return {"personID": key, "personType": "Receiver", "name": key, "pin": pin, "tag": key}
     if kind == "localization_key":
         return {"key": key, "value": key}

@@ -233,6 +233,8 @@ def test_a_file_that_has_not_changed_is_not_sent_again(transport, remote):
     ("status", "body", "error"),
     [
         (404, "gone", NotFound),
+        (404, "<html>maintenance", BadAnswer),
+        (304, "", BadAnswer),
         (200, '{"requestID": 1, "resultCode": -601}', NotFound),
         (200, '{"requestID": 1, "resultCode": -602}', Refused),
         (503, "later", Unavailable),
@@ -241,7 +243,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(transport, remote):
     ],
 )
 def test_an_answer_about_a_file_is_no_file(transport, remote, status, body, error):
-    kind = "application/json" if body.startswith("{") else "text/html"
+    kind = {"{": "application/json", "<": "text/html"}.get(body[:1], "text/plain")
     headers = {"Location": "https://evil.example/"}
     remote.get(ASSET_URL, status=status, body=body, content_type=kind, headers=headers)
     with (

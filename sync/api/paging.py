@@ -4,7 +4,8 @@ A remote has no snapshot: objects may come and go while pages travel. Four thing
 proof. Every page gave the same count. As many distinct objects came as that count says. Each
 page begins with the object that the one before it ended with, so that no shift between two pages
 goes unseen: as long as what stays keeps its order, nothing that was there all the time can be
-missing. And the last page had room for more, so that a count that is too small shows.
+missing. And the last page had room for more, so that a count that is too small shows, unless the
+remote also gave too few just there.
 
 A pass that is no proof is repeated; the last resort is the whole list in one answer.
 """

@@ -207,7 +207,14 @@ class Access:
             if isinstance(error, AccessDenied) or self._is_alive(credential):
                 raise
         self._renew(credential)
-        return attempt(self.credential)
+        renewed = self.credential
+        try:
+            return attempt(renewed)
+        except Refused as error:
+            if isinstance(error, AccessDenied | CredentialGone) or self._is_alive(renewed):
+                raise
+            # What a dead session says of an object is no word about the object.
+            raise CredentialGone(str(error), code=error.code) from None
 
     def _is_alive(self, credential: Mapping[str, str]) -> bool:
         """Tell a refused call from a dead session: both may answer 404 or 400 (aisuru-api.md 2)."""

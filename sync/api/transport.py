@@ -158,7 +158,7 @@ class Transport:
         """
         options = {"headers": ask.headers, "params": query, "stream": True}
         with self._request(route, path, **options) as response:
-            if response.status_code == NOT_MODIFIED:
+            if response.status_code == NOT_MODIFIED and ask.etag and not ask.offset:
                 yield None
                 return
             headers = response.headers
@@ -279,7 +279,10 @@ class Transport:
         start = next(rest, b"")
         is_short = len(start) <= _ENVELOPE_BYTES
         if response.status_code != OK or (is_short and is_answer(start, mime_type, file_name)):
-            if response.status_code == NOT_FOUND and not start.lstrip().startswith(b"{"):
+            # A page that the Backend gives is a proxy's; other hosts have nothing else to say.
+            is_its_word = mime_type != "text/html" or "://" in route.template
+            is_bare = not start.lstrip().startswith(b"{")
+            if response.status_code == NOT_FOUND and is_bare and is_its_word:
                 raise NotFound(f"{name_of(route)}: HTTP 404", code=NOT_FOUND)
             self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")

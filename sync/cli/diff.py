@@ -32,25 +32,35 @@ def command(
     --kind file.
     """
     from sync.cli.changes import diff_lines, difference_json
-    from sync.history import DIFFERENT, diff, span
+    from sync.history import DIFFERENT, diff, doubts, span
 
     app = door.app()
     with app.reading() as mirror:
         between = span(mirror, first, second)
+        doubted = doubts(mirror, between, kinds)
 
     def differences() -> "Iterator[Difference]":
         with app.reading() as mirror:
             yield from diff(mirror, app.kinds, between, kinds)
 
-    heading = f"{between.source.name}, from snapshot {between.first_id} to {between.second_id}\n"
+    heading = [
+        f"{between.source.name}, from snapshot {between.first_id} to {between.second_id}",
+        *(
+            f"snapshot {each.snapshot_id} is {each.status} in {each.kind}:"
+            " what it did not see stands as it was before"
+            for each in doubted
+        ),
+        "",
+    ]
     found = differences()
     one = list(islice(found, 1))
     told = chain(one, found)
     return Reply(
         data={
             "snapshots": [between.first_id, between.second_id],
+            "incomplete": [vars(each) for each in doubted],
             "changes": (difference_json(between.source, each) for each in told),
         },
-        text=chain([heading], diff_lines(told)),
+        text=chain(heading, diff_lines(told)),
         exit_code=DIFFERENT if exit_code and one else 0,
     )

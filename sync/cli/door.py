@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WIDTH = 80
 ID = click.IntRange(1, 2**63 - 1)
 """An id of the mirror's own."""
+COUNT = click.IntRange(1, 2**31 - 1)
+"""How many of something."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.cli.door import Door, Reply
+from sync.cli.door import COUNT, Door, Reply
 from sync.cli.door import command as make_command
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     click.Argument(["key"], required=False),
     click.Option(["--since"], metavar="TIME", help="Seen then or later; local unless it says."),
     click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
-    click.Option(
-        ["-n", "--limit"], type=click.IntRange(1), metavar="N", help="Only the latest N changes."
-    ),
+    click.Option(["-n", "--limit"], type=COUNT, metavar="N", help="Only the latest N changes."),
     name="log",
     short_help="Tell what changed, the latest first.",
 )

@@ -64,8 +64,11 @@ def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
     lines = []
     for snapshot in snapshots:
         where = f"snapshot {snapshot.id} of {snapshot.source.name}"
-        reasons = {each.error: kind for kind, each in snapshot.kinds.items() if each.error}
-        lines += [f"{where}, {kind}: {why}" for why, kind in reasons.items()]
+        reasons: dict[str, list[str]] = {}
+        for kind, each in snapshot.kinds.items():
+            if each.error:
+                reasons.setdefault(each.error, []).append(kind)
+        lines += [f"{where}, {' and '.join(kinds)}: {why}" for why, kinds in reasons.items()]
         for trouble, number in _troubles(snapshot):
             if number:
                 lines.append(f"{where}: {number} files {_REASONS[trouble]}")

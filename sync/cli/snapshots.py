@@ -2,15 +2,13 @@
 
 import click
 
-from sync.cli.door import Door, Reply
+from sync.cli.door import COUNT, Door, Reply
 from sync.cli.door import command as make_command
 
 
 @make_command(
     click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
-    click.Option(
-        ["-n", "--limit"], type=click.IntRange(1), metavar="N", help="Only the latest N snapshots."
-    ),
+    click.Option(["-n", "--limit"], type=COUNT, metavar="N", help="Only the latest N snapshots."),
     name="snapshots",
     short_help="List what was backed up, and when.",
 )
@@ -28,6 +26,6 @@ def command(door: Door, memori: str | None, limit: int | None) -> Reply:
         found = [each for each in mirror.snapshots() if each.source in sources]
     found = found[-limit:] if limit else found
     return Reply(
-        data={"snapshots": [snapshot_json(each, kinds=False) for each in found]},
+        data={"snapshots": [snapshot_json(each, kinds=True) for each in found]},
         text=[snapshots_table(found), *limits_of(found, app.kinds), *errors_of(found)],
     )

@@ -37,7 +37,8 @@ def command(door: Door, max_age: str | None) -> Reply:
     with app.reading() as mirror:
         standing = status(mirror, app.kinds, app.memoris)
     too_old = [] if limit is None else standing.too_old(limit)
-    names = [each.source.name for each in too_old] or ([] if standing.sources else ["everything"])
+    names = [*(each.source.name for each in too_old), *standing.never]
+    names = names or ([] if standing.sources else ["everything"])
     is_too_old = limit is not None and bool(names)
     text = [*_text(standing)]
     if is_too_old:
@@ -81,6 +82,7 @@ def _json(standing: "Standing") -> dict[str, Any]:
             "started_at": standing.run.started_at,
             "status": standing.run.status,
         },
+        "never_backed_up": list(standing.never),
         "left_out": [source_json(each) for each in standing.left_out],
         "gone": [{"source": source_json(each), "gone_at": each.gone_at} for each in standing.gone],
         "open_restores": [
@@ -115,6 +117,8 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
         yield f"the last run is {run.id}, of {_day(run.started_at)}: {run.status}"
     for gone in standing.gone:
         yield f"{gone.name} is gone from the account since {_day(gone.gone_at)}; what it held stays"
+    for name in standing.never:
+        yield f"{name} was never backed up"
     for left_out in standing.left_out:
         yield f"{left_out.name} is not backed up any more: no [[memori]] of the settings names it"
     for restore in standing.restores:

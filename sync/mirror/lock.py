@@ -38,7 +38,8 @@ def hold(engine: sa.Engine, job: str) -> Iterator[None]:
         with _hold_advisory(engine, job):
             yield
         return
-    with _open_private(f"{path}.lock") as descriptor:
+    # One database has one lock, whatever links lead to it.
+    with _open_private(f"{path.resolve()}.lock") as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -106,8 +106,11 @@ class Mirror:
                 raise UsageError(f"the mirror holds no Memori {memori!r}")
         return found
 
-    def mark_gone(self) -> list[str]:
+    def mark_gone(self, owned: Collection[str]) -> list[str]:
         """Mark the Memoris that are proven gone from the account; what they held stays.
+
+        Args:
+            owned: ids of those that the account shows now.
 
         Returns:
             The names of those that were not marked yet.
@@ -125,6 +128,7 @@ class Mirror:
             marked = connection.execute(
                 sa.update(source)
                 .where(source.c.scope == Scope.MEMORI, source.c.gone_at.is_(None), proven)
+                .where(source.c.remote_id.not_in(owned))
                 .values(gone_at=datetime.now(UTC))
                 .returning(source.c.name)
             )

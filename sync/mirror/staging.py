@@ -24,8 +24,8 @@ from sync.mirror.tables import AFTER, BEFORE, Tables
 from sync.mirror.values import parsed
 from sync.stop import Stop
 
-# What one query takes; a listing may come all at once.
-_PART = 1000
+# What one query takes, in objects and in characters; a listing may come all at once.
+_PART, _PART_SIZE = 1000, 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -88,21 +88,23 @@ class Staging:
             BadAnswer: a document has no usable key; nothing of this call is noted.
         """
         by_key = {kind.key_of(each): each for each in documents}
-        rest = iter(by_key.items())
-        new = 0
-        while part := dict(islice(rest, _PART)):
-            new += self._record(kind, part, pass_number)
-        return new
+        return sum(self._record(kind, by_key, texts, pass_number) for texts in _parts(by_key))
 
-    def _record(self, kind: Kind, documents: Mapping[str, Document], pass_number: int) -> int:
+    def _record(
+        self,
+        kind: Kind,
+        documents: Mapping[str, Document],
+        texts: Mapping[str, str],
+        pass_number: int,
+    ) -> int:
+        """Note a part of what came: {key: document as canonical JSON}."""
         stage, ask = self._stage(kind)
-        keys, number = as_parameter(documents), {"number": pass_number}
-        texts = {key: canonical(each) for key, each in documents.items()}
+        keys, number = as_parameter(texts), {"number": pass_number}
         run = self._connection.execute
         with self._transaction():
             found = run(ask.differing, {TEXTS: canonical(texts)}).scalar_one()
             new = run(ask.see, keys | number).rowcount
-            if new < len(documents):
+            if new < len(texts):
                 new += run(ask.see_again, keys | number).rowcount
                 run(stage.index)
                 run(ask.drop, keys)
@@ -320,3 +322,17 @@ class Staging:
                 ~sa.exists().where(child.seen.c.key == child.table.c.key),
             )
             self._connection.execute(sa.insert(child.gone).from_select(["key"], with_parent))
+
+
+def _parts(documents: Mapping[str, Document]) -> Iterator[dict[str, str]]:
+    """Documents as canonical JSON, in parts that a query takes."""
+    part: dict[str, str] = {}
+    size = 0
+    for key, document in documents.items():
+        part[key] = canonical(document)
+        size += len(part[key])
+        if len(part) == _PART or size > _PART_SIZE:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from sync.kind import Scope
 from sync.kinds.file import FILE
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source, Status, snapshot_of
@@ -74,3 +75,13 @@ def open_restores(mirror: Mirror) -> list[OpenRestore]:
             OpenRestore(row.id, sources[row.source_id], Status(row.status), row.started_at)
             for row in connection.execute(query)
         ]
+
+
+def memoris_without_source(mirror: Mirror) -> list[str]:
+    """Ids of the account's Memoris of which there never was a snapshot."""
+    memori, source = mirror.tables.kinds[Scope.MEMORI], mirror.tables.source
+    query = sa.select(memori.c.key).where(
+        ~sa.exists().where(source.c.scope == Scope.MEMORI, source.c.remote_id == memori.c.key)
+    )
+    with mirror.engine.connect() as connection:
+        return list(connection.execute(query).scalars())
