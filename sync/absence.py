@@ -4,11 +4,15 @@ An absence is a suspicion. Before the objects themselves are asked, a guard asks
 can really have gone: a remote that shows an empty or a wrong agent would otherwise cost a mirror.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 _FEW = 10
 _PART = 10
 _ALL = 3
+_LONGEST = 40
+
+SOME = 5
+"""How many of what is absent are named."""
 
 
 def is_suspicious(absent: int, there: int) -> bool:
@@ -36,15 +40,30 @@ class Acceptance:
         del self._left[kind]
         return True
 
+    def left(self) -> dict[str, int]:
+        """All that was agreed to and not used up."""
+        return dict(self._left)
+
     def number(self, kind: str) -> int | None:
         """What is agreed to and not used up."""
         return self._left.get(kind)
 
 
-def held_back(kind: str, absent: int, there: int, agreed: int | None) -> str:
-    """What is told of absences that are too many, and what to do if they are right."""
+def held_back(kind: str, absent: int, there: int, agreed: int | None, some: Collection[str]) -> str:
+    """What is told of absences that are too many, and what to do if they are right.
+
+    Args:
+        kind: of what is absent.
+        absent: how many.
+        there: of how many.
+        agreed: how many a human expected, or None.
+        some: what a few of them are called.
+    """
     doubt = "too many to believe" if agreed is None else f"and not {agreed}, as you said"
+    names = [" ".join(each.split())[:_LONGEST] for each in some]
+    told = ", ".join([*names, "…"] if absent > len(names) else names)
     return (
-        f"{absent} of {there} are not there any more, {doubt}; so this does not count as complete."
+        f"{absent} of {there} are not there any more ({told}), {doubt};"
+        " so this does not count as complete."
         f" If they are really gone: --accept-deletions {kind}={absent}"
     )

@@ -127,6 +127,9 @@ def backup(
     exit_codes += of_account.exit_codes
     for name in mirror.mark_gone([agent.memori_id for agent in owned]):
         structlog.get_logger("backup").warning("memori.gone", memori=name)
+    for kind, number in run.accepted.left().items():
+        log = structlog.get_logger("backup")
+        log.warning("acceptance.not_needed", kind=kind, number=number)
     return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(exit_codes))
 
 

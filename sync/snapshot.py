@@ -15,7 +15,7 @@ from typing import Self
 
 import structlog
 
-from sync.absence import Acceptance, held_back, is_suspicious
+from sync.absence import SOME, Acceptance, held_back, is_suspicious
 from sync.api.download import Limits
 from sync.api.paging import Listing, Sight
 from sync.api.remote import Access, accept
@@ -34,6 +34,7 @@ from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
 from sync.link import TRACES, FileRef, file_refs
+from sync.mirror.apply import Tally
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
 from sync.watch import Watch
@@ -76,6 +77,29 @@ def kind_status(listed: int, why: str) -> Status:
     if not why:
         return Status.COMPLETE
     return Status.INCOMPLETE if listed else Status.FAILED
+
+
+def results_of(
+    family: Sequence[Kind], tallies: Mapping[str, Tally], why: str, held: Mapping[str, str]
+) -> dict[str, KindResult]:
+    """How a kind and its children went.
+
+    Args:
+        family: the parent first: children share its lot.
+        tallies: {kind: what came of it}.
+        why: what went wrong with the listing, or "".
+        held: {kind: why none of its absences was believed}.
+
+    Returns:
+        {kind: its result}.
+    """
+    listed = tallies[family[0].name].listed
+    results = {}
+    for kind in family:
+        error = why or held.get(kind.name, "")
+        status = Status.INCOMPLETE if kind.name in held else kind_status(listed, error)
+        results[kind.name] = KindResult(status, tallies[kind.name], error or None)
+    return results
 
 
 def snapshot_status(kinds: Collection[Status], error: str | None, failed_files: int) -> Status:
@@ -258,8 +282,16 @@ class OpenSnapshot:
             if kind.parent and kind.parent.kind in held:
                 held[kind.name] = f"held back with {kind.parent.kind}"
             elif is_too_much and not self._run.accepted.take(kind.name, absent):
-                agreed = self._run.accepted.number(kind.name)
-                held[kind.name] = held_back(kind.name, absent, there, agreed)
+                held[kind.name] = held_back(
+                    kind.name,
+                    absent,
+                    there,
+                    agreed=self._run.accepted.number(kind.name),
+                    some=[
+                        kind.name_of(each) or kind.key_of(each)
+                        for each in islice(self._staging.absent(kind), SOME)
+                    ],
+                )
                 self.exit_codes.append(GUARDED)
             elif kind.get:
                 self._ask_each(access, kind)
@@ -297,18 +329,14 @@ class OpenSnapshot:
             self._commit(family, why, held or {})
 
     def _commit(self, family: Sequence[Kind], why: str, held: Mapping[str, str]) -> None:
-        tallies = self._staging.commit(family)
-        for kind in family:
-            tally, error = tallies[kind.name], why or held.get(kind.name, "")
-            listed = tallies[family[0].name].listed
-            status = Status.INCOMPLETE if kind.name in held else kind_status(listed, error)
-            self._statuses[kind.name] = status
-            self._run.mirror.record_kind(
-                self.id, kind.name, KindResult(status, tally, error or None)
-            )
-            self._log.info("kind.listed", kind=kind.name, status=status, **vars(tally))
-            if error:
-                self._log.warning("kind.not_complete", kind=kind.name, why=error)
+        def judge(tallies: Mapping[str, Tally]) -> dict[str, KindResult]:
+            return results_of(family, tallies, why, held)
+
+        for name, result in judge(self._staging.commit(family, judge)).items():
+            self._statuses[name] = result.status
+            self._log.info("kind.listed", kind=name, status=result.status, **vars(result.tally))
+            if result.error:
+                self._log.warning("kind.not_complete", kind=name, why=result.error)
 
     def _note_files(self, kind: Kind) -> None:
         """Note what files the mirrored objects of a kind refer to."""

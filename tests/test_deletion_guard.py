@@ -60,7 +60,7 @@ def test_nothing_of_a_great_loss_is_written_until_its_exact_number_is_accepted(
     result = work.backup(code=6)
     person = kind(result, "Guide", "person")
     assert (person["status"], person["deleted"], person["updated"]) == ("incomplete", 0, 1)
-    assert "20 of 42" in person["error"]
+    assert "20 of 42 are not there any more (Anna, Anna, Anna, Anna, Anna, …)" in person["error"]
     assert "--accept-deletions person=20" in person["error"]
     assert kind(result, "Guide", "memory")["status"] == "complete"
     assert work.sql("select count(*) from person") == [(42,)]

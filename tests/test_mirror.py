@@ -19,7 +19,7 @@ from sync.mirror.database import open_database, writing
 from sync.mirror.journal import Journal
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import FileCounts, Source, Status
+from sync.mirror.values import FileCounts, KindResult, Source, Status
 
 PERSON, MEMORY, MEDIUM = KINDS["person"], KINDS["memory"], KINDS["medium"]
 ANNA = {"personID": "a", "name": "Anna", "lastChangeTimestamp": "1"}
@@ -124,6 +124,21 @@ def test_what_was_not_seen_is_absent_and_only_what_is_noted_gone_is_deleted(mirr
         assert list(staging.absent(PERSON)) == [BEA]
         staging.commit((PERSON,))
     assert len(list(mirror.documents(source, PERSON))) == 2
+
+
+def test_how_a_kind_went_is_written_with_what_came_of_it_or_neither_is(mirror, source):
+    snapshot_id = mirror.start_snapshot(source, 1, "manual")
+    with mirror.staging(source, snapshot_id) as staging:
+        staging.record(PERSON, [ANNA])
+        with pytest.raises(ZeroDivisionError):
+            staging.commit((PERSON,), lambda _: {"person": 1 / 0})
+        assert list(mirror.documents(source, PERSON)) == []
+        staging.commit(
+            (PERSON,), lambda each: {"person": KindResult(Status.COMPLETE, each["person"])}
+        )
+    (snapshot,) = mirror.snapshots()
+    assert snapshot.kinds["person"].tally.created == 1
+    assert list(mirror.documents(source, PERSON)) == [ANNA]
 
 
 def test_children_go_with_a_parent_that_is_gone(mirror, source):

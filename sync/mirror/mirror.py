@@ -184,20 +184,6 @@ class Mirror:
         with self._reading() as connection:
             return int(connection.execute(highest).scalar_one()) + 1
 
-    def record_kind(self, snapshot_id: int, kind: str, result: KindResult) -> None:
-        """Note how one kind went in a snapshot."""
-        tally = result.tally
-        with self._writing() as connection:
-            connection.execute(
-                sa.insert(self.tables.snapshot_kind).values(
-                    snapshot_id=snapshot_id,
-                    kind=kind,
-                    status=result.status,
-                    error=told(result.error),
-                    **{each.name: getattr(tally, each.name) for each in fields(tally)},
-                )
-            )
-
     @contextmanager
     def staging(self, source: Source, snapshot_id: int) -> Iterator[Staging]:
         """What a snapshot sees, on a connection of its own."""

@@ -5,7 +5,7 @@ temporary table, what is the same is only remembered as seen. `commit` then turn
 changes and the projection, in one transaction for a kind and its children.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +21,7 @@ from sync.mirror.apply import CREATED, DELETED, FRESHENED, UPDATED, Stage, Tally
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import BATCH, by_key, writing
 from sync.mirror.tables import AFTER, BEFORE, Tables
-from sync.mirror.values import parsed
+from sync.mirror.values import KindResult, parsed, told
 from sync.stop import Stop
 
 # What one query takes, in objects and in characters; a listing may come all at once.
@@ -232,11 +232,16 @@ class Staging:
         with self._transaction():
             self._connection.execute(sa.insert(stage.gone), {"key": key})
 
-    def commit(self, kinds: Sequence[Kind]) -> Mapping[str, Tally]:
+    def commit(
+        self,
+        kinds: Sequence[Kind],
+        judge: Callable[[Mapping[str, Tally]], Mapping[str, KindResult]] = lambda _: {},
+    ) -> Mapping[str, Tally]:
         """Write what was seen of a kind and its children; that ends the work on them.
 
         Args:
             kinds: a kind and its children, the parent first; none of them committed before.
+            judge: tells of {kind: what came of it} how each went, which is noted with it.
 
         Returns:
             {kind: what came of it}.
@@ -245,10 +250,21 @@ class Staging:
         place = (self._source_id, self._snapshot_id)
         with self._stop.shield(), writing(self._connection):
             self._take_children_along(stages)
-            return {
+            tallies = {
                 stage.kind.name: apply(self._connection, self._tables, stage, *place)
                 for stage in stages
             }
+            for name, result in judge(tallies).items():
+                self._connection.execute(
+                    sa.insert(self._tables.snapshot_kind).values(
+                        snapshot_id=self._snapshot_id,
+                        kind=name,
+                        status=result.status,
+                        error=told(result.error),
+                        **vars(result.tally),
+                    )
+                )
+            return tallies
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
