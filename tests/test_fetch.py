@@ -4,7 +4,10 @@ import gzip
 import hashlib
 import re
 import resource
+import subprocess
+import sys
 from itertools import count, repeat
+from threading import Event
 
 import pytest
 from file_host import Call, FileHost, cut_at, in_turn
@@ -360,3 +363,40 @@ def test_a_file_that_comes_back_unchanged_is_not_missing_any_more(
     host.files["/cover.png"] = versioned
     work.backup()
     assert files(work) == {f"{host.url}/cover.png": ("stored", len(PNG))}
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_killed_in_the_middle_of_a_download_nothing_half_is_left(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent, number: int
+):
+    names = [f"/{each}.png" for each in range(4)]
+    halfway, over = Event(), Event()
+
+    def stuck(call: Call) -> None:
+        call.start(Content_Length=len(LARGE))
+        call.send(LARGE[: CHUNK_BYTES * 2])
+        halfway.set()
+        over.wait(60)
+
+    host.files |= {name: LARGE + name.encode() for name in names}
+    host.files[names[number]] = stuck
+    work.settle(sandbox, assets=host.url)
+    refer(guide, *(host.url + name for name in names))
+    command = [sys.executable, "-m", "sync", "backup", "--config", str(work.config)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        assert halfway.wait(60)
+        process.kill()
+    over.set()
+    assert all(is_whole(each) for each in (work.files / "sha256").rglob("*") if each.is_file())
+
+    host.files[names[number]] = LARGE
+    work.backup()
+
+    assert not [*(work.files / "tmp").iterdir()]
+    assert {status for status, _ in files(work).values()} == {"stored"}
+    assert all(is_whole(each) for each in (work.files / "sha256").rglob("*") if each.is_file())
+    assert work.run("check", "--read-data").code == 0
+
+
+def is_whole(blob) -> bool:
+    return hashlib.sha256(blob.read_bytes()).hexdigest() == blob.parent.name + blob.name
