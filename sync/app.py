@@ -119,6 +119,7 @@ class App:
         backup = self.config.backup
         return Wishes(
             memoris=memoris or self.memoris,
+            is_limited=bool(memoris),
             passwords=self._passwords(),
             kinds=frozenset(kinds),
             page_size=backup.page_size,

@@ -28,6 +28,7 @@ class Wishes:
 
     Attributes:
         memoris: names or Backend ids of agents; none means all that the account owns.
+        is_limited: they are fewer than are otherwise backed up.
         passwords: {name or id: its own password} of SECRET agents.
         kinds: which kinds; none means all.
         page_size: objects per page.
@@ -39,6 +40,7 @@ class Wishes:
     """
 
     memoris: Sequence[str] = ()
+    is_limited: bool = False
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     kinds: frozenset[str] = frozenset()
     page_size: int = 100
@@ -116,7 +118,8 @@ def backup(
                     run, giver or account.giver, of_account, agent, password
                 )
             try:
-                of_account.fetch_files(account.access, left_alone=others)
+                missed = others if wishes.is_limited else ()
+                of_account.fetch_files(account.access, left_alone=others, missed=missed)
             except AccountRefused:
                 raise
             except RemoteError as error:

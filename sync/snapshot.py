@@ -29,7 +29,7 @@ from sync.errors import (
     RemoteError,
     SyncError,
 )
-from sync.fetch import FAILED, fetch
+from sync.fetch import FAILED, MISSING, STORED, fetch
 from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
@@ -178,7 +178,11 @@ class OpenSnapshot:
             self._note_files(kind)
 
     def fetch_files(
-        self, access: Access, owner: str | None = None, left_alone: Collection[str] = ()
+        self,
+        access: Access,
+        owner: str | None = None,
+        left_alone: Collection[str] = (),
+        missed: Collection[str] = (),
     ) -> None:
         """Fetch the files noted so far.
 
@@ -186,10 +190,12 @@ class OpenSnapshot:
             access: the session under which the Backend gives them.
             owner: only those of this Memori; None for all that are left.
             left_alone: Memoris whose session is not open: what is known of their files stays.
+            missed: those of them that are left alone this time only: a snapshot is not complete
+                without their files.
         """
         run = self._run
         total = self._staging.count_unfetched(owner)
-        wanted = self._wanted(owner, left_alone)
+        wanted = self._wanted(owner, left_alone, missed)
         done = fetch(access, run.store, wanted, run.concurrency, run.limits)
         for number, fetched in enumerate(done, start=1):
             run.watch(self._source.name, FILE.name, number, total)
@@ -202,13 +208,18 @@ class OpenSnapshot:
         self._knows_all_files = self._run.is_whole and owner is None
 
     def _wanted(
-        self, owner: str | None, left_alone: Collection[str]
+        self, owner: str | None, left_alone: Collection[str], missed: Collection[str]
     ) -> Iterator[tuple[FileRef, Document]]:
+        number = 0
         for ref, belongs_to, known in self._staging.unfetched(owner):
             if belongs_to not in left_alone:
                 yield ref, known
-            elif known:
+                continue
+            if known:
                 self._staging.record(FILE, [known])
+            number += belongs_to in missed and known.get("status") not in (STORED, MISSING)
+        if number:
+            self._error = f"{number} files of Memoris that were left out were not fetched"
 
     def _list_kind(self, access: Access, kind: Kind) -> None:
         family = (kind, *children(kind, self._run.kinds))

@@ -141,6 +141,19 @@ def test_a_configured_agent_that_was_never_backed_up_is_too_old(
     assert workplace.run("status", "--max-age", "26h").code == 7
 
 
+def test_files_of_agents_that_a_run_left_out_keep_the_account_from_being_complete(
+    lying: Sandbox, workplace: Workplace, world: World
+):
+    fill(world, world.add_agent("Archive"))
+    result = workplace.backup("--memori", "Guide")
+    account, guide = result["snapshots"]
+    assert (account["status"], guide["status"]) == ("incomplete", "complete")
+    assert account["error"] == "1 files of Memoris that were left out were not fetched"
+    assert workplace.run("status", "--max-age", "26h").code == 7
+    workplace.backup()
+    assert workplace.backup("--memori", "Guide")["snapshots"][0]["status"] == "complete"
+
+
 def test_a_diff_says_where_a_snapshot_did_not_see_everything(
     lying: Sandbox, liar: Liar, workplace: Workplace
 ):

@@ -66,6 +66,9 @@ def command(door: Door, world: Path | None, port: int, save: Path | None) -> Rep
         f'engine_url = "{sandbox.url}"',
         f'asset_urls = ["{sandbox.url}"]',
         f'user = "{account.user_name}"',
+        "[storage]",
+        'database = "sqlite:///sandbox.db"',
+        'files = "sandbox-files"',
     )
     started = "An AIsuru remote is at work; Ctrl-C ends it. To reach it, set:"
     secret = f"export AISURU_SYNC_PASSWORD={account.password}"
