@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -57,11 +58,24 @@ def fetch(
     Raises:
         AccountRefused, Unavailable, StorageError, Interrupted: no other file would fare better.
     """
+    # Another host that is dead is not waited for again, and keeps no file of the Backend away.
+    dead: set[str] = set()
+
+    def one(each: tuple[FileRef, Document]) -> Fetched:
+        ref, known = each
+        host = urlsplit(ref.url).netloc
+        if ref.is_on_backend or host not in dead:
+            try:
+                return fetch_one(access, store, ref, known, limits)
+            except Unavailable:
+                if ref.is_on_backend:
+                    raise
+                dead.add(host)
+        return _failed(store, ref, known, f"{host} cannot be reached")
+
     with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
         while batch := list(islice(wanted, 16 * concurrency)):
-            yield from pool.map(
-                lambda each: fetch_one(access, store, each[0], each[1], limits), batch
-            )
+            yield from pool.map(one, batch)
 
 
 def fetch_one(
@@ -99,10 +113,15 @@ def fetch_one(
         if isinstance(error, Unavailable) and not error.carried_out:
             # The remote cannot be reached at all: the other files need not be tried.
             raise
-        log.warning("file.failed", key=ref.key, why=str(error))
-        # What was stored before is still there to be restored.
-        status = STORED if is_stored else FAILED
-        return Fetched({**start, "status": status}, FAILED)
+        return _failed(store, ref, known, str(error))
+
+
+def _failed(store: FileStore, ref: FileRef, known: Document, why: str) -> Fetched:
+    structlog.get_logger("fetch").warning("file.failed", key=ref.key, why=why)
+    blob = _blob_of(known)
+    # What was stored before is still there to be restored.
+    status = STORED if blob is not None and store.has(blob) else FAILED
+    return Fetched({**known, "key": ref.key, "url": ref.url, "status": status}, FAILED)
 
 
 def _blob_of(known: Document) -> Blob | None:

@@ -69,6 +69,11 @@ class FileRef:
         return _ON_BACKEND[start + slash] + rest if start + slash in _ON_BACKEND else ""
 
     @property
+    def is_on_backend(self) -> bool:
+        """Is it the Backend that has it, and not another host?"""
+        return bool(self.asset_file or self.legacy_path)
+
+    @property
     def is_final(self) -> bool:
         """Can the file never change? What is named by an id of its own cannot."""
         pictures = (_MEMORIAI + "memori/", "http:", "https:")

@@ -344,6 +344,25 @@ def test_a_full_disk_ends_the_backup_with_8_and_leaves_no_half_file(
     assert files(work) == {f"{host.url}/cover.png": ("stored", len(LARGE) * 8)}
 
 
+def test_a_dead_host_keeps_no_file_of_the_remote_away_and_is_asked_once(
+    work: Workplace, sandbox: Sandbox, world: World, guide: Agent
+):
+    with FileHost() as gone:
+        url = gone.url
+    work.settle(sandbox, assets=url)
+    ((name, asset),) = world.assets.items()
+    # By key the dead host's come first.
+    late = f"memoriai/memory/media/cloud/{name}"
+    refer(guide, *(f"{url}/{each}.png" for each in range(3)), f"/api/v1/{late}")
+    asset.document |= {"memoriID": None, "engineMemoryID": None}
+
+    outcome = work.run("backup", "-v")
+
+    assert outcome.code == 3
+    assert files(work)[late] == ("stored", len(asset.content))
+    assert sorted(status for status, _ in files(work).values()) == ["failed"] * 3 + ["stored"]
+
+
 def test_a_file_that_comes_back_unchanged_is_not_missing_any_more(
     work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
 ):

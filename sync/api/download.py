@@ -89,7 +89,7 @@ class _Download:
 
     def run(self) -> str | None:
         ref = self._ref
-        if not ref.asset_file and not ref.legacy_path:
+        if not ref.is_on_backend:
             return self._while_it_grows(self._elsewhere)
         try:
             return self._while_it_grows(lambda: self._access.under_credential(self._on_backend))
