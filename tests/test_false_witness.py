@@ -80,6 +80,27 @@ def test_a_dead_session_that_says_not_found_is_no_witness_however_often_it_dies(
     assert kind(workplace.backup(), "Guide", "person")["deleted"] == 0
 
 
+def test_an_absent_object_that_the_remote_answers_with_another_is_neither(
+    lying: Sandbox, liar: Liar, workplace: Workplace, world: World
+):
+    guide = world.agent("Guide")
+    anna = guide.people["p-anna-1"]
+    guide.people["p-bob"] = {**anna, "personID": "p-bob", "name": "Bob", "tag": "🐻"}
+    workplace.backup()
+    del guide.people["p-bob"]
+
+    def lie(method: str, path: str, _: dict[str, Any]) -> dict[str, Any] | None:
+        is_bob = method == "GET" and "/person/" in path
+        return {"resultCode": 0, "person": anna} if is_bob else None
+
+    liar.change = lie
+    person = kind(workplace.backup(code=3), "Guide", "person")
+
+    assert (person["status"], person["deleted"]) == ("incomplete", 0)
+    assert "it answers with another person" in person["error"]
+    assert workplace.sql("select count(*) from person where name = 'Bob'") == [(1,)]
+
+
 def without_archive(method: str, path: str, answer: dict[str, Any]) -> dict[str, Any] | None:
     """Keep an agent from the list of Memoris."""
     if path.startswith("/api/v2/memori/") and isinstance(answer.get("memori"), list):

@@ -78,7 +78,10 @@ def test_a_life_is_one_change_per_step_each_superseded_by_the_next(mirror, sourc
         (third, "deleted", fourth),
         (fourth, "created", None),
     ]
-    names = [(mirror.past.document(source, PERSON, "a", n) or {}).get("name") for n in range(1, 5)]
+    names = [
+        mirror.past.documents(source, PERSON, ["a"], n).get("a", {}).get("name")
+        for n in range(1, 5)
+    ]
     assert names == ["Anna", "Anna B.", None, "Anna"]
 
 
@@ -182,7 +185,7 @@ def test_hostile_text_is_kept_exactly(mirror, source, name):
     document = {"personID": "a", "name": name, "big": 10**40}
     see(mirror, source, [document])
     assert list(mirror.documents(source, PERSON)) == [document]
-    assert mirror.past.document(source, PERSON, "a") == document
+    assert mirror.past.documents(source, PERSON, ["a"]) == {"a": document}
 
 
 people = st.dictionaries(
@@ -215,7 +218,7 @@ def test_every_snapshot_can_be_read_back_as_it_was(mirror, views):
         seen.append((snapshot_id, view))
     for snapshot_id, view in seen:
         for key in "abcdef":
-            document = mirror.past.document(source, PERSON, key, snapshot_id)
+            document = mirror.past.documents(source, PERSON, [key], snapshot_id).get(key)
             expected_digest = PERSON.digest(view[key]) if key in view else None
             assert (PERSON.digest(document) if document else None) == expected_digest
 
@@ -345,7 +348,7 @@ def test_what_was_seen_after_all_is_not_gone(mirror, source):
     see(mirror, source, [ANNA, BEA])
     _, tallies = see(mirror, source, [ANNA, {**BEA, "name": "B."}], gone=["a", "b"])
     assert (tallies["person"].deleted, tallies["person"].updated) == (0, 1)
-    assert mirror.past.document(source, PERSON, "b") == {**BEA, "name": "B."}
+    assert mirror.past.documents(source, PERSON, ["b"])["b"] == {**BEA, "name": "B."}
 
 
 def test_a_later_sight_replaces_what_was_staged_whatever_its_pass(mirror, source):

@@ -50,12 +50,6 @@ class Past:
         last: int | None = self._all(query)[0][0]
         return last
 
-    def document(
-        self, source: Source, kind: Kind, key: str, snapshot_id: int | None = None
-    ) -> Document | None:
-        """One object as it is now, or as it was at a snapshot; None if it was not there."""
-        return self.documents(source, kind, [key], snapshot_id).get(key)
-
     def documents(
         self, source: Source, kind: Kind, keys: Iterable[str], snapshot_id: int | None = None
     ) -> dict[str, Document]:
