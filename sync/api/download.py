@@ -44,7 +44,7 @@ class Limits:
     Attributes:
         size_mib: how large it may be.
         time_s: how long it may take, all attempts together.
-        origins: where a redirect may lead.
+        origins: of hosts besides the Backend, and where a redirect may lead.
     """
 
     size_mib: int = 4096
