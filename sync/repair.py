@@ -17,7 +17,7 @@ from sync.backup import Wishes, password_of
 from sync.check import Damage, check
 from sync.errors import AccountRefused, RemoteError
 from sync.fetch import fetch
-from sync.files import FileStore
+from sync.files import FileStore, is_name
 from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.link import FileRef
@@ -75,7 +75,7 @@ def repair(
             if each.what == kind.name and each.source_id is not None
         }
         rebuild(mirror, kind, rows)
-    if blobs := {each.sha256 for each in before if each.sha256}:
+    if blobs := {each.sha256 for each in before if is_name(each.sha256)}:
         for sha256 in blobs:
             store.set_aside(sha256)
         with open_account() as account:

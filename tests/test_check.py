@@ -36,7 +36,8 @@ def flip_a_bit(path: Path) -> None:
 
 
 def execute(work: Workplace, statement: str) -> None:
-    engine = sa.create_engine(work.database)
+    database = work.database.replace("///mirror", f"///{work.folder}/mirror")
+    engine = sa.create_engine(database)
     with engine.begin() as connection:
         connection.execute(sa.text(statement))
     engine.dispose()
@@ -133,6 +134,18 @@ def test_a_version_in_history_that_is_not_what_was_seen_cannot_be_repaired(backe
     outcome = backed_up.run("repair", "--json")
     assert outcome.code == 4
     assert {each["what"] for each in outcome.json["left"]} == {"person"}
+
+
+def test_what_no_blob_is_called_never_becomes_a_path(work: Workplace):
+    work.backup()
+    outside = work.files / "mine"
+    outside.write_bytes(b"mine")
+    name = "json_set(document, '$.sha256', '..mine')"
+    execute(work, f"update change set document = {name} where kind = 'file'")
+    outcome = work.run("repair", "--json")
+    assert outcome.code == 4
+    assert "what is stored of it has no such name" in outcome.out
+    assert outside.read_bytes() == b"mine"
 
 
 def test_a_repair_that_finds_nothing_to_fetch_asks_no_remote(work: Workplace, sandbox: Sandbox):

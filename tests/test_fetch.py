@@ -116,7 +116,7 @@ def test_no_host_but_the_remote_is_ever_told_a_session_or_a_token(
     work.settle(sandbox, assets=host.url)
     refer(guide, f"{host.url}/cover.png?memori-ai-session-id=x", f"{host.url}/api/v2/asset/no.png")
     work.backup(code=3)
-    assert host.asked == ["/cover.png", "/api/v2/asset/no.png"]
+    assert sorted(host.asked) == ["/api/v2/asset/no.png", "/cover.png"]
     told = "\n".join(host.headers).lower()
     assert not re.search("cookie|authorization|referer", told)
 
@@ -344,7 +344,7 @@ def test_a_full_disk_ends_the_backup_with_8_and_leaves_no_half_file(
     assert files(work) == {f"{host.url}/cover.png": ("stored", len(LARGE) * 8)}
 
 
-def test_a_dead_host_keeps_no_file_of_the_remote_away_and_is_asked_once(
+def test_a_dead_host_keeps_no_file_of_the_remote_away(
     work: Workplace, sandbox: Sandbox, world: World, guide: Agent
 ):
     with FileHost() as gone:
