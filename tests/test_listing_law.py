@@ -588,3 +588,10 @@ def test_a_person_that_moves_to_where_the_listing_was_already_is_not_lost(
 
 def test_a_count_that_is_too_small_on_every_page_is_found_out(client: Client, remote: Remote):
     run_once(client, remote, replace(PEOPLE, lie=-2))
+
+
+def test_one_object_is_not_the_whole_because_a_page_of_one_and_a_count_of_one_say_so(
+    client: Client, remote: Remote
+):
+    one_of_three = Plan("localization_key", 3, False, 1, 1, 1, False, frozenset(), -2, ())
+    run_once(client, remote, one_of_three)

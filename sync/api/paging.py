@@ -136,8 +136,8 @@ class Listing:
             given, count = len(page.documents), page.count or 0
             if given <= _OVERLAP:
                 if not start:
-                    # So little cannot overlap: what is said again is believed.
-                    yield self._access.page(self._kind, start, self._page_size)
+                    # So little cannot overlap; a page that came too short shows beside the whole.
+                    yield self._access.whole(self._kind)
                 return
             start += given - _OVERLAP
             has_grown = given > size
