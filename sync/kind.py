@@ -37,9 +37,10 @@ class Scope(StrEnum):
     MEMORI = "memori"
 
 
+_CHANGED_AT = "lastChangeTimestamp"
 AUDIT: Fields = {
     "creationTimestamp": TEXT,
-    "lastChangeTimestamp": TEXT,
+    _CHANGED_AT: TEXT,
     **dict.fromkeys(sorted(SESSION_FIELDS), TEXT),
 }
 """The audit fields of nearly every Engine object, in both namings (aisuru-api.md 2)."""
@@ -253,6 +254,11 @@ class Kind:
             for name in sorted(before.keys() | after.keys())
             if before.get(name) != after.get(name)
         }
+
+    def is_untouched(self, old: Document, new: Document) -> bool:
+        """Does the remote itself say that an object was not changed between two sights?"""
+        stamp = old.get(_CHANGED_AT)
+        return isinstance(stamp, str) and stamp == new.get(_CHANGED_AT)
 
     def undeclared(self, document: Document) -> frozenset[str]:
         """Fields that this version does not know; they are kept, and count as a change."""

@@ -5,25 +5,20 @@ they came, and count only if they are the very bytes that are missing; what was 
 kept aside.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import structlog
-
 from sync.api.account import Account
-from sync.api.remote import Access
-from sync.backup import Wishes, password_of
+from sync.backup import Wishes
 from sync.check import Damage, check
-from sync.errors import AccountRefused, RemoteError
-from sync.fetch import fetch
 from sync.files import FileStore, is_name
-from sync.kind import Kind, Scope
+from sync.kind import Kind
 from sync.kinds.file import FILE
-from sync.link import FileRef
 from sync.mirror import audit
 from sync.mirror.mirror import Mirror
 from sync.mirror.rebuild import rebuild
+from sync.refetch import refetch
 from sync.watch import Watch
 
 OpenAccount = Callable[[], AbstractContextManager[Account]]
@@ -78,48 +73,11 @@ def repair(
     if blobs := {each.sha256 for each in before if is_name(each.sha256)}:
         for sha256 in blobs:
             store.set_aside(sha256)
+        places = [place for sha256 in blobs for place in audit.places(mirror, sha256)]
         with open_account() as account:
-            _fetch_again(_Places(mirror, store, blobs), account, store, wishes)
+            for _ in refetch(places, mirror.sources(), account, store, wishes):
+                pass
     after = check(mirror, store, kinds, 100.0, watch).damage
     left = {(each.what, each.where, each.source_id) for each in after}
     done = [each for each in before if (each.what, each.where, each.source_id) not in left]
     return Repaired(done, after)
-
-
-class _Places:
-    """Where the blobs that are missing may be had."""
-
-    def __init__(self, mirror: Mirror, store: FileStore, blobs: Iterable[str]) -> None:
-        self._store = store
-        self._sources = {each.id: each for each in mirror.sources()}
-        self._places = [(blob, *place) for blob in blobs for place in audit.places(mirror, blob)]
-
-    def left(self, memori_id: str = "") -> Iterator[FileRef]:
-        """The files to ask for: those of the account, and of a Memori if its session is open."""
-        told = set()
-        for sha256, source_id, key, url in self._places:
-            source, ref = self._sources[source_id], FileRef(key, url)
-            is_within_reach = source.scope is Scope.ACCOUNT or source.remote_id == memori_id
-            if is_within_reach and ref not in told and not self._store.path(sha256).is_file():
-                told.add(ref)
-                yield ref
-
-
-def _fetch_again(places: _Places, account: Account, store: FileStore, wishes: Wishes) -> None:
-    def ask(access: Access, refs: Iterable[FileRef]) -> None:
-        for _ in fetch(
-            access, store, ((ref, {}) for ref in refs), wishes.concurrency, wishes.limits
-        ):
-            pass
-
-    for agent in account.agents():
-        if refs := list(places.left(agent.memori_id)):
-            try:
-                with account.giver(agent, password_of(agent, wishes.passwords)) as access:
-                    ask(access, refs)
-            except AccountRefused:
-                raise
-            except RemoteError as error:
-                log = structlog.get_logger("repair")
-                log.warning("source.failed", memori=agent.name, why=str(error))
-    ask(account.access, places.left())

@@ -15,7 +15,7 @@ LAYERS = {
     "kinds": 1,
     "api": 2, "mirror": 2, "files": 2, "lives": 2, "order": 2, "plan": 2,
     "absence": 3, "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3, "status": 3,
-    "repair": 3,
+    "compare": 3, "refetch": 3, "repair": 3,
     "restore": 3, "replay": 3, "settle": 3, "wanted": 3,
     "config": 4, "log": 4, "app": 4,
     "cli": 5, "__main__": 6,
@@ -28,7 +28,9 @@ BESIDE = {
     ("stop", "errors"), ("when", "errors"),
     ("backup", "snapshot"), ("snapshot", "fetch"), ("snapshot", "absence"), ("backup", "absence"),
     ("restore", "backup"), ("restore", "replay"), ("restore", "settle"), ("restore", "snapshot"),
-    ("restore", "wanted"), ("repair", "backup"), ("repair", "check"), ("repair", "fetch"),
+    ("restore", "wanted"), ("repair", "backup"), ("repair", "check"), ("repair", "refetch"),
+    ("refetch", "backup"), ("refetch", "fetch"), ("compare", "backup"), ("compare", "check"),
+    ("compare", "fetch"), ("compare", "refetch"),
     ("app", "config"), ("plan", "order"),
 }  # fmt: skip
 
@@ -48,7 +50,7 @@ THIRD_PARTIES = {
         "backup",
         "snapshot",
         "fetch",
-        "repair",
+        "refetch",
         "restore",
         "replay",
     },

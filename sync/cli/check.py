@@ -17,24 +17,43 @@ from sync.errors import DamageFound
         metavar="[PERCENT]",
         help="Read files to their end, too: all, or a share that moves from day to day.",
     ),
+    click.Option(
+        ["--remote", "is_remote"],
+        is_flag=True,
+        help="Compare a sample with the remote, too.",
+    ),
     name="check",
     short_help="Look for damage in the mirror and its files.",
 )
-def command(door: Door, percent: float) -> Reply:
+def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
     """Look for damage in the database, in every version of every object, and in the files.
 
     Of each file that is or was, it is checked that it is there and has its size; with --read-data
-    also that its bytes are those that were stored. Needs no network. Exit code 4 means that
-    something is damaged; it is listed, and `repair` puts back what it can.
+    also that its bytes are those that were stored. Exit code 4 means that something is damaged; it
+    is listed, and `repair` puts back what it can.
+
+    Needs no network, unless --remote asks for a sample of what is held: up to 20 objects of each
+    kind of each source, and 5 files. What was changed or deleted there since the last backup is
+    counted, and is no damage.
     """
     from sync.check import check
     from sync.cli.progress import progress
-    from sync.cli.report import damage_json, damage_lines
+    from sync.cli.report import comparison_json, comparison_text, damage_json, damage_lines
+    from sync.compare import compare
+    from sync.errors import worst
 
     app = door.app()
+    compared = None
+    if is_remote:
+        app.credentials()
     with app.reading() as mirror, progress() as watch:
         report = check(mirror, app.store, app.kinds, percent, watch)
-    found = report.damage
+        if is_remote:
+            wishes = app.wishes((), (), "check")
+            compared = compare(mirror, app.kinds, app.account, wishes, watch)
+    found = report.damage + (compared.damage if compared else [])
+    failures = compared.errors.values() if compared else ()
+    codes = [DamageFound.exit_code] if found else []
     summary = f"{report.objects} objects with their history and {report.files} files checked"
     if percent:
         summary += f", {report.blobs_read} read to their end"
@@ -48,7 +67,12 @@ def command(door: Door, percent: float) -> Reply:
             "files_never_stored": report.files_never_stored,
             "blobs_read": report.blobs_read,
             "damage": damage_json(found),
+            "remote": comparison_json(compared) if compared else None,
         },
-        text=[*damage_lines(found), f"{summary}: {verdict if found else 'no damage'}"],
-        exit_code=DamageFound.exit_code if found else 0,
+        text=[
+            *(comparison_text(compared) if compared else ()),
+            *damage_lines(found),
+            f"{summary}: {verdict if found else 'no damage'}",
+        ],
+        exit_code=worst([*codes, *(each.exit_code for each in failures)]),
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from sync.check import Damage
 from sync.cli.door import table
+from sync.compare import Comparison, Verdict
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
 
@@ -96,6 +97,42 @@ def damage_json(found: Iterable[Damage]) -> list[dict[str, str]]:
 def damage_lines(found: Iterable[Damage]) -> list[str]:
     """What is damaged, a line each."""
     return [f"{each.what} {each.where}: {each.problem}" for each in found]
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """How the mirror compares with the remote, as JSON tells it."""
+    return {
+        "kinds": [
+            {
+                "source": source_json(each.source) if each.source else None,
+                "kind": each.kind,
+                "held": each.held,
+                "listed": each.listed,
+                **{verdict: each.verdicts.get(verdict, 0) for verdict in Verdict},
+            }
+            for each in comparison.compared
+        ],
+        "errors": [{"what": what, "why": str(why)} for what, why in comparison.errors.items()],
+    }
+
+
+def comparison_text(comparison: Comparison) -> list[Any]:
+    """How the mirror compares with the remote, a line for each kind."""
+    columns = ("held", "remote", *Verdict)
+    rows = [
+        (
+            each.source.name if each.source else "",
+            each.kind if each.source else "(files)",
+            each.held,
+            each.listed,
+            *(each.verdicts.get(verdict) for verdict in Verdict),
+        )
+        for each in comparison.compared
+    ]
+    return [
+        *([table("source", "kind", *columns, rows=rows, right=columns)] if rows else []),
+        *(f"{what} was not compared: {why}" for what, why in comparison.errors.items()),
+    ]
 
 
 def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:

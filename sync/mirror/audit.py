@@ -13,6 +13,7 @@ from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror.database import BATCH, by_key
 from sync.mirror.mirror import Mirror
+from sync.mirror.values import Source
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,21 @@ class Stored:
     sha256: str
     size_bytes: int
     key: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a blob was found.
+
+    Attributes:
+        key: of the file.
+        url: of the file, "" if only the Backend has it.
+    """
+
+    sha256: str
+    source_id: int
+    key: str
+    url: str
 
 
 def integrity(engine: sa.Engine) -> Iterator[str]:
@@ -106,6 +122,51 @@ def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
         yield Row(row.source_id, row.key, _parsed(row.document), row.digest, columns)
 
 
+def count(mirror: Mirror, source: Source, kind: Kind) -> int:
+    """How many objects of a kind a source has now."""
+    table = mirror.tables.kinds[kind.name]
+    query = sa.select(sa.func.count()).where(table.c.source_id == source.id)
+    with mirror.engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def sample(mirror: Mirror, source: Source, kind: Kind, number: int) -> list[Document]:
+    """Some of the objects of a kind that a source has now, picked by chance.
+
+    Args:
+        mirror: to pick from.
+        source: whose objects.
+        kind: of which kind.
+        number: how many at most.
+    """
+    table = mirror.tables.kinds[kind.name]
+    is_own = table.c.source_id == source.id
+    keys = sa.select(table.c.key).where(is_own).order_by(sa.func.random()).limit(number)
+    texts = sa.select(table.c.document).where(is_own, table.c.key.in_(keys))
+    return [found for row in _all(mirror, texts) if (found := _parsed(row.document)) is not None]
+
+
+def sample_files(mirror: Mirror, number: int, size_bytes: int) -> list[Place]:
+    """Where some of the blobs are that documents refer to now, picked by chance.
+
+    Args:
+        mirror: to pick from.
+        number: how many blobs at most.
+        size_bytes: of the largest.
+    """
+    file = mirror.tables.kinds[FILE.name]
+    blobs = (
+        sa.select(file.c.sha256)
+        .where(file.c.size_bytes <= size_bytes)
+        .group_by(file.c.sha256)
+        .order_by(sa.func.random())
+        .limit(number)
+    )
+    columns = (file.c.sha256, file.c.source_id, file.c.key, file.c.url)
+    query = sa.select(*columns).where(file.c.sha256.in_(blobs)).order_by(file.c.sha256, file.c.key)
+    return [_place(row) for row in _all(mirror, query)]
+
+
 def blobs(mirror: Mirror) -> Iterator[Stored]:
     """Every blob that any version of any file refers to, each once."""
     versions, sha256 = _stored_versions(mirror)
@@ -124,17 +185,20 @@ def count_blobs(mirror: Mirror) -> int:
         return connection.execute(sa.select(sa.func.count(sha256.distinct()))).scalar_one()
 
 
-def places(mirror: Mirror, sha256: str) -> list[tuple[int, str, str]]:
-    """Where a blob was found, the latest first: (source id, key, URL)."""
+def places(mirror: Mirror, sha256: str) -> list[Place]:
+    """Where a blob was found, the latest first."""
     versions, column = _stored_versions(mirror)
     query = (
-        sa.select(versions.c.source_id, versions.c.key, versions.c.url)
+        sa.select(column, versions.c.source_id, versions.c.key, versions.c.url)
         .where(column == sha256)
-        .group_by(versions.c.source_id, versions.c.key, versions.c.url)
+        .group_by(column, versions.c.source_id, versions.c.key, versions.c.url)
         .order_by(sa.func.max(versions.c.id).desc())
     )
-    with mirror.engine.connect() as connection:
-        return [(row.source_id, row.key, row.url or "") for row in connection.execute(query)]
+    return [_place(row) for row in _all(mirror, query)]
+
+
+def _place(row: sa.Row[Any]) -> Place:
+    return Place(row.sha256, row.source_id, row.key, row.url or "")
 
 
 def _stored_versions(mirror: Mirror) -> tuple[sa.Subquery, sa.ColumnElement[str]]:

@@ -77,13 +77,18 @@ class Mirror:
         Raises:
             UsageError: the mirror belongs to another account.
         """
-        others = [each for each in self.sources() if each.scope is Scope.ACCOUNT]
-        if others and others[0].remote_id != user_id:
-            raise UsageError(
-                f"this mirror holds the account of {others[0].name!r}, not of {name!r}",
-                "give each account a `database` and `files` of its own in [storage]",
-            )
+        self.check_account(user_id, name)
         return self._source(Scope.ACCOUNT, user_id, name, None)
+
+    def check_account(self, user_id: str, name: str) -> None:
+        """Raise `UsageError` if the mirror belongs to another account."""
+        for source in self.sources():
+            if source.scope is Scope.ACCOUNT and source.remote_id != user_id:
+                held, given = f"{source.name!r} ({source.remote_id})", f"{name!r} ({user_id})"
+                raise UsageError(
+                    f"this mirror holds the account of {held}, not of {given}",
+                    "give each account a `database` and `files` of its own in [storage]",
+                )
 
     def memori(self, memori_id: str, name: str, engine_id: str) -> Source:
         """The source of a Memori, made at first sight; a new name is taken over."""

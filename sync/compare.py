@@ -1,0 +1,247 @@
+"""Comparing with the remote: does it show a sample of the objects and files as they are held here?
+
+Reads only. What was changed over there since it was last seen is no damage; an object that differs
+although the remote says that it was not changed is.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from sync.api.account import Account, Agent
+from sync.api.remote import Access
+from sync.backup import Wishes, password_of
+from sync.check import Damage
+from sync.document import Document
+from sync.errors import AccountRefused, BadAnswer, NotFound, RemoteError
+from sync.fetch import FAILED, MISSING
+from sync.files import FileStore
+from sync.kind import Kind, Scope, children, cut_out, in_place
+from sync.kinds.file import FILE
+from sync.link import FileRef
+from sync.mirror import audit
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Source
+from sync.refetch import refetch
+from sync.watch import Watch
+
+OpenAccount = Callable[[], AbstractContextManager[Account]]
+
+OBJECTS, FILES, LARGEST = 20, 5, 16 << 20
+"""How many objects of each kind of a source are compared, and how many files of how many bytes."""
+_NAMED = 5
+
+
+class Verdict(StrEnum):
+    """How something that is held here compares with what the remote shows."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    GONE = "gone"
+    DAMAGED = "damaged"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How one kind of a source compares.
+
+    Attributes:
+        source: whose objects; None for the files of all sources.
+        held: how many the mirror has.
+        listed: how many the remote counts, None where nothing does.
+        verdicts: how many of the sample are what.
+    """
+
+    source: Source | None
+    kind: str
+    held: int
+    listed: int | None
+    verdicts: Mapping[Verdict, int]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared.
+
+    Attributes:
+        compared: in order of sources and kinds.
+        damage: what cannot be as it is held here.
+        errors: what could not be compared, and why: {what: error}.
+    """
+
+    compared: list[Compared]
+    damage: list[Damage]
+    errors: dict[str, RemoteError]
+
+
+def compare(
+    mirror: Mirror,
+    kinds: Mapping[str, Kind],
+    open_account: OpenAccount,
+    wishes: Wishes,
+    watch: Watch,
+) -> Comparison:
+    """Ask the remote for a sample of every kind of every source, and for some files.
+
+    Args:
+        mirror: to compare.
+        kinds: the registry.
+        open_account: logs in.
+        wishes: passwords, limits and concurrency.
+        watch: told of progress.
+
+    Raises:
+        UsageError: the mirror is another account's.
+        StorageError, Interrupted: nothing was changed.
+    """
+    work = _Work(mirror, kinds, wishes, watch)
+    try:
+        with open_account() as account:
+            mirror.check_account(account.user_id, account.name)
+            work.compare_objects(account)
+            work.compare_files(account)
+    except RemoteError as error:
+        work.errors["the account"] = error
+    return Comparison(work.compared, work.damage, work.errors)
+
+
+def verdict(kind: Kind, held: Document, live: Document | None) -> Verdict:
+    """How an object compares.
+
+    Args:
+        kind: of the object.
+        held: as the mirror has it.
+        live: as the remote shows it, None if it is not there.
+    """
+    if live is None:
+        return Verdict.GONE
+    if kind.digest(held) == kind.digest(live):
+        return Verdict.SAME
+    return Verdict.DAMAGED if kind.is_untouched(held, live) else Verdict.CHANGED
+
+
+def file_verdict(refs: Sequence[FileRef], *, is_same: bool, outcomes: Collection[str]) -> Verdict:
+    """How the bytes of a file compare.
+
+    Args:
+        refs: the files that they are.
+        is_same: the very bytes came.
+        outcomes: what else became of asking for it.
+    """
+    if is_same:
+        return Verdict.SAME
+    if set(outcomes) - {MISSING, FAILED}:
+        is_final = all(ref.is_final for ref in refs)
+        return Verdict.DAMAGED if is_final else Verdict.CHANGED
+    return Verdict.GONE if MISSING in outcomes else Verdict.UNKNOWN
+
+
+class _Work:
+    """One comparison under way."""
+
+    def __init__(
+        self, mirror: Mirror, kinds: Mapping[str, Kind], wishes: Wishes, watch: Watch
+    ) -> None:
+        self.compared: list[Compared] = []
+        self.damage: list[Damage] = []
+        self.errors: dict[str, RemoteError] = {}
+        self._mirror = mirror
+        self._kinds = kinds
+        self._wishes = wishes
+        self._watch = watch
+
+    def compare_objects(self, account: Account) -> None:
+        agents = {each.memori_id: each for each in account.agents()}
+        for source in self._mirror.sources():
+            agent = agents.get(source.remote_id)
+            if source.scope is Scope.ACCOUNT:
+                self._compare_source(source, account.access)
+            elif agent is not None:
+                self._compare_agent(source, account, agent)
+            elif source.gone_at is None:
+                self.errors[source.name] = BadAnswer("the account does not show it any more")
+
+    def _compare_agent(self, source: Source, account: Account, agent: Agent) -> None:
+        try:
+            with account.giver(agent, password_of(agent, self._wishes.passwords)) as access:
+                self._compare_source(source, access)
+        except AccountRefused:
+            raise
+        except RemoteError as error:
+            self.errors[source.name] = error
+
+    def _compare_source(self, source: Source, access: Access) -> None:
+        for kind in self._kinds.values():
+            if kind.scope is source.scope:
+                self.compared.append(self._compare_kind(source, kind, access))
+
+    def _compare_kind(self, source: Source, kind: Kind, access: Access) -> Compared:
+        held = audit.sample(self._mirror, source, kind, OBJECTS) if kind.get else []
+        verdicts: Counter[Verdict] = Counter()
+        with ThreadPoolExecutor(self._wishes.concurrency, thread_name_prefix="compare") as pool:
+            lives = pool.map(lambda document: self._live(kind, document, access), held)
+            for document, live in zip(held, lives, strict=True):
+                found = verdict(kind, document, live)
+                verdicts[found] += 1
+                if found is Verdict.DAMAGED and live is not None:
+                    self.damage.append(_damage(kind, document, live))
+                self._watch(source.name, kind.name, verdicts.total(), len(held))
+        number = audit.count(self._mirror, source, kind)
+        return Compared(source, kind.name, number, _listed(kind, access), verdicts)
+
+    def _live(self, kind: Kind, held: Document, access: Access) -> Document | None:
+        try:
+            live = access.get(kind, held)
+        except NotFound:
+            return None
+        for child in children(kind, self._kinds):
+            live, _ = cut_out(live, child)
+        return in_place(kind, live, held)
+
+    def compare_files(self, account: Account) -> None:
+        """Ask for some of the stored files again, into a folder that goes away."""
+        places = audit.sample_files(self._mirror, FILES, LARGEST)
+        outcomes: dict[str, set[str]] = {}
+        with tempfile.TemporaryDirectory(prefix="aisuru-sync-") as folder:
+            store = FileStore(Path(folder))
+            store.prepare()
+            fetched = refetch(places, self._mirror.sources(), account, store, self._wishes)
+            for number, each in enumerate(fetched, start=1):
+                outcomes.setdefault(FILE.key_of(each.document), set()).add(each.outcome)
+                self._watch("files", "compare", number, None)
+            verdicts: Counter[Verdict] = Counter()
+            for sha256, of_blob in groupby(places, attrgetter("sha256")):
+                refs = [FileRef(place.key, place.url) for place in of_blob]
+                found = file_verdict(
+                    refs,
+                    is_same=store.path(sha256).is_file(),
+                    outcomes={each for ref in refs for each in outcomes.get(ref.key, ())},
+                )
+                verdicts[found] += 1
+                if found is Verdict.DAMAGED:
+                    problem = f"the remote gives other bytes for it than the blob {sha256}"
+                    self.damage.append(Damage(FILE.name, refs[0].key, problem))
+        number = audit.count_blobs(self._mirror)
+        self.compared.append(Compared(None, FILE.name, number, None, verdicts))
+
+
+def _listed(kind: Kind, access: Access) -> int | None:
+    if kind.list is None or kind.parent is not None:
+        return None
+    page = access.page(kind, 0, 1) if kind.list.paged else access.whole(kind)
+    return len(page.documents) if page.count is None else page.count
+
+
+def _damage(kind: Kind, held: Document, live: Document) -> Damage:
+    names = list(kind.differences(held, live))
+    named = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    problem = f"the remote shows it otherwise ({named}) and says that it was not changed since"
+    return Damage(kind.name, kind.key_of(held), problem)

@@ -1,0 +1,155 @@
+"""`check --remote`: what the service shows, beside what the mirror holds of it."""
+
+from typing import Any
+
+import pytest
+from test_check import backed_up, execute  # noqa: F401
+from workplace import Workplace
+
+from sync.compare import Verdict, file_verdict, verdict
+from sync.kinds import KINDS
+from sync.link import FileRef
+from sync.sandbox import Sandbox, World
+from sync.sandbox.faults import Fault, FaultSet
+
+
+def compared(outcome: Any, kind: str) -> dict[str, Any]:
+    (found,) = [each for each in outcome.json["remote"]["kinds"] if each["kind"] == kind]
+    return found
+
+
+def test_a_mirror_that_is_right_is_the_same_in_every_kind(backed_up: Workplace):  # noqa: F811
+    outcome = backed_up.run("check", "--remote", "--json")
+    assert outcome.code == 0, outcome
+    for each in outcome.json["remote"]["kinds"]:
+        assert each["same"] == each["held"], each
+        assert each["listed"] in (each["held"], None)
+    assert compared(outcome, "memory")["same"] > 0
+    assert compared(outcome, "file")["same"] == 1
+    table = backed_up.run("check", "--remote").out
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_without_being_told_to_it_asks_no_remote(work: Workplace, sandbox: Sandbox):
+    work.backup()
+    sandbox.calls.clear()
+    assert work.run("check", "--json").json["remote"] is None
+    assert not sandbox.calls
+
+
+def test_what_was_changed_or_deleted_meanwhile_is_counted_and_is_no_damage(
+    work: Workplace, world: World
+):
+    work.backup()
+    guide = world.agent("Guide")
+    first, *_ = guide.memories.values()
+    first |= {"title": "Other", "lastChangeTimestamp": "2031-01-01T00:00:00Z"}
+    guide.people.popitem()
+    outcome = work.run("check", "--remote", "--json")
+    assert outcome.code == 0
+    assert compared(outcome, "memory")["changed"] == 1
+    person = compared(outcome, "person")
+    assert (person["gone"], person["held"] - person["listed"]) == (1, 1)
+
+
+def test_an_object_that_differs_though_nobody_changed_it_is_damage(work: Workplace):
+    work.backup()
+    harm = "update {} set document = json_set(document, '$.title', 'Mallory') where {}"
+    execute(work, harm.format("memory", "key = 'm-hours-1'"))
+    told = "the remote shows it otherwise (title) and says that it was not changed since"
+    outcome = work.run("check", "--remote", "--json")
+    assert outcome.code == 4
+    assert {"what": "memory", "where": "m-hours-1", "problem": told} in outcome.json["damage"]
+
+
+def test_a_file_of_which_the_remote_gives_other_bytes_is_damage(work: Workplace, world: World):
+    work.backup()
+    ((_, asset),) = world.assets.items()
+    asset.content += b"more"
+    outcome = work.run("check", "--remote", "--json")
+    assert outcome.code == 4
+    (damage,) = outcome.json["damage"]
+    assert damage["what"] == "file"
+    assert compared(outcome, "file")["damaged"] == 1
+
+
+def test_a_file_that_is_gone_over_there_is_counted(work: Workplace, world: World):
+    work.backup()
+    world.assets.clear()
+    outcome = work.run("check", "--remote", "--json")
+    assert outcome.code == 0
+    assert compared(outcome, "file")["gone"] == 1
+
+
+def test_damage_here_is_told_even_if_the_remote_cannot_be_asked(work: Workplace, world: World):
+    work.backup()
+    execute(work, "delete from localization_key")
+    world.account.password = "another"
+    outcome = work.run("check", "--remote", "--json")
+    assert outcome.code == 12
+    assert {each["what"] for each in outcome.json["damage"]} == {"localization_key"}
+    (error,) = outcome.json["remote"]["errors"]
+    assert error["what"] == "the account"
+
+
+def test_one_agent_that_cannot_be_asked_keeps_no_other_away(
+    serve, workplace: Workplace, world: World
+):
+    refusal = '{"resultCode": 500, "resultMessage": "no"}'
+    faults = FaultSet(
+        [Fault("/memori/v2/session", "POST", nth=2, times=9, status=200, body=refusal)]
+    )
+    sandbox = serve(world, faults=faults)
+    sandbox.start()
+    workplace.settle(sandbox)
+    workplace.backup()
+    outcome = workplace.run("check", "--remote")
+    assert outcome.code == 5
+    assert "Guide was not compared: " in outcome.out
+    assert "(files)" in outcome.out
+
+
+def test_another_account_is_not_compared(work: Workplace, sandbox: Sandbox):
+    work.backup()
+    sandbox.world.account.user_id = "somebody else"
+    outcome = work.run("check", "--remote")
+    assert outcome.code == 2
+    assert "this mirror holds the account of" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("held", "live", "expected"),
+    [
+        ({"firstName": "A"}, None, Verdict.GONE),
+        ({"firstName": "A"}, {"firstName": "A", "tag": None}, Verdict.SAME),
+        ({"firstName": "A"}, {"firstName": "B"}, Verdict.CHANGED),
+        (
+            {"firstName": "A", "lastChangeTimestamp": "1"},
+            {"firstName": "B", "lastChangeTimestamp": "2"},
+            Verdict.CHANGED,
+        ),
+        (
+            {"firstName": "A", "lastChangeTimestamp": "1"},
+            {"firstName": "B", "lastChangeTimestamp": "1"},
+            Verdict.DAMAGED,
+        ),
+    ],
+)
+def test_only_a_difference_that_the_remote_denies_is_damage(held, live, expected):
+    assert verdict(KINDS["person"], held, live) is expected
+
+
+@pytest.mark.parametrize(
+    ("key", "is_same", "outcomes", "expected"),
+    [
+        ("asset/a", True, {"missing", "downloaded"}, Verdict.SAME),
+        ("asset/a", False, {"downloaded", "failed"}, Verdict.DAMAGED),
+        ("memoriai/memori/cover/x", False, {"downloaded"}, Verdict.CHANGED),
+        ("asset/a", False, {"missing", "failed"}, Verdict.GONE),
+        ("asset/a", False, {"failed"}, Verdict.UNKNOWN),
+        ("asset/a", False, set(), Verdict.UNKNOWN),
+    ],
+)
+def test_only_what_never_changes_is_damaged_by_other_bytes(key, is_same, outcomes, expected):
+    found = file_verdict([FileRef(key, "")], is_same=is_same, outcomes=outcomes)
+    assert found is expected
