@@ -5,9 +5,8 @@ store. A file never fails a backup by being gone: it is noted as `missing`.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
-from itertools import islice
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,6 +19,8 @@ from sync.files import Blob, FileStore
 from sync.link import FileRef
 
 STORED, MISSING, FAILED = "stored", "missing", "failed"
+_WAITING = 4
+"""How many files for each worker may be on their way, so that none is idle."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +74,29 @@ def fetch(
                 dead.add(host)
         return _failed(store, ref, known, f"{host} cannot be reached")
 
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
-        while batch := list(islice(wanted, 16 * concurrency)):
-            yield from pool.map(one, batch)
+    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
+    running: set[Future[Fetched]] = set()
+    try:
+        for each in wanted:
+            if _is_final(store, *each):
+                yield Fetched(each[1], "unchanged")
+                continue
+            running.add(pool.submit(one, each))
+            if len(running) >= _WAITING * concurrency:
+                # A large file keeps no small ones from going on.
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (each.result() for each in done)
+        yield from (each.result() for each in as_completed(running))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def fetch_one(
     access: Access, store: FileStore, ref: FileRef, known: Document, limits: Limits
 ) -> Fetched:
-    """Fetch one file, unless what is stored is final."""
-    blob = _blob_of(known)
-    is_stored = blob is not None and store.has(blob)
-    if is_stored and ref.is_final and known.get("status") == STORED:
-        return Fetched(known, "unchanged")
+    """Fetch one file, unless it is still the version stored."""
     start = {**known, "key": ref.key, "url": ref.url}
-    etag = known.get("etag", "") if is_stored else ""
+    etag = known.get("etag", "") if _is_stored(store, known) else ""
     log = structlog.get_logger("fetch")
     try:
         with store.receive() as incoming:
@@ -118,12 +127,17 @@ def fetch_one(
 
 def _failed(store: FileStore, ref: FileRef, known: Document, why: str) -> Fetched:
     structlog.get_logger("fetch").warning("file.failed", key=ref.key, why=why)
-    blob = _blob_of(known)
     # What was stored before is still there to be restored.
-    status = STORED if blob is not None and store.has(blob) else FAILED
+    status = STORED if _is_stored(store, known) else FAILED
     return Fetched({**known, "key": ref.key, "url": ref.url, "status": status}, FAILED)
 
 
-def _blob_of(known: Document) -> Blob | None:
+def _is_final(store: FileStore, ref: FileRef, known: Document) -> bool:
+    return ref.is_final and known.get("status") == STORED and _is_stored(store, known)
+
+
+def _is_stored(store: FileStore, known: Document) -> bool:
     sha256, size_bytes = known.get("sha256"), known.get("size_bytes")
-    return Blob(sha256, size_bytes) if isinstance(sha256, str) and size_bytes is not None else None
+    if not isinstance(sha256, str) or size_bytes is None:
+        return False
+    return store.has(Blob(sha256, size_bytes))

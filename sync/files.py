@@ -37,6 +37,7 @@ class FileStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._unsettled: set[Path] = set()
 
     def prepare(self) -> None:
         """Make the folder, and clear away what an earlier crash left half written.
@@ -61,12 +62,41 @@ class FileStore:
         with _disk(self.root):
             descriptor, name = tempfile.mkstemp(dir=self.root / _TEMPORARY)
         path = Path(name)
+        incoming = Incoming(self, descriptor, path)
         try:
-            yield Incoming(self, descriptor, path)
+            yield incoming
         finally:
             os.close(descriptor)
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+            if not incoming.has_name:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+    def place(self, incoming: Path, sha256: str) -> None:
+        """Give a whole and durable file of this disk its name; the name itself lasts once settled.
+
+        Raises:
+            OSError: it cannot be moved there.
+        """
+        target = self.path(sha256)
+        try:
+            incoming.replace(target)
+        except FileNotFoundError:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            incoming.replace(target)
+            self._unsettled.add(target.parent.parent)
+        self._unsettled.add(target.parent)
+
+    def settle(self) -> None:
+        """Make the names of all blobs last.
+
+        Only then may anything be noted that counts on their being there.
+
+        Raises:
+            StorageError: the disk is broken.
+        """
+        with _disk(self.root):
+            while self._unsettled:
+                _sync_folder(self._unsettled.pop())
 
     def has(self, blob: Blob) -> bool:
         """Is the blob there, with the right size?"""
@@ -104,11 +134,13 @@ class Incoming:
     Attributes:
         size_bytes: how many are there.
         etag: the version that they are of, or "".
+        has_name: they are stored, and nothing is left to clear away.
     """
 
     def __init__(self, store: FileStore, descriptor: int, path: Path) -> None:
         self.size_bytes = 0
         self.etag = ""
+        self.has_name = False
         self._store = store
         self._descriptor = descriptor
         self._path = path
@@ -143,7 +175,9 @@ class Incoming:
         blob = Blob(self._digest.hexdigest(), self.size_bytes)
         if not self._store.has(blob):
             with _disk(self._store.root):
-                self._name(self._store.path(blob.sha256))
+                os.fsync(self._descriptor)
+                self._store.place(self._path, blob.sha256)
+            self.has_name = True
         return blob
 
     def _begin_again(self) -> None:
@@ -151,15 +185,6 @@ class Incoming:
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
         self._digest, self.size_bytes = hashlib.sha256(), 0
-
-    def _name(self, target: Path) -> None:
-        os.fsync(self._descriptor)
-        new_folder = not target.parent.exists()
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.replace(target)
-        _sync_folder(target.parent)
-        if new_folder:
-            _sync_folder(target.parent.parent)
 
 
 def is_name(sha256: str) -> bool:

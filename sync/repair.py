@@ -77,6 +77,7 @@ def repair(
         with open_account() as account:
             for _ in refetch(places, mirror.sources(), account, store, wishes):
                 pass
+        store.settle()
     after = check(mirror, store, kinds, 100.0, watch).damage
     left = {(each.what, each.where, each.source_id) for each in after}
     done = [each for each in before if (each.what, each.where, each.source_id) not in left]

@@ -35,6 +35,7 @@ from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
 from sync.link import TRACES, FileRef, file_refs
 from sync.mirror.apply import Tally
+from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
 from sync.watch import Watch
@@ -197,14 +198,22 @@ class OpenSnapshot:
         total = self._staging.count_unfetched(owner)
         wanted = self._wanted(owner, left_alone, missed)
         done = fetch(access, run.store, wanted, run.concurrency, run.limits)
-        for number, fetched in enumerate(done, start=1):
-            run.watch(self._source.name, FILE.name, number, total)
-            self._staging.record(FILE, [fetched.document])
-            self._files["referenced"] += 1
-            self._files[fetched.outcome] += 1
-            self._files["bytes"] += fetched.size_bytes
-            if fetched.is_new or fetched.outcome == FAILED:
-                self.exit_codes.append(PARTIAL)
+        documents: list[Document] = []
+        try:
+            for number, fetched in enumerate(done, start=1):
+                run.watch(self._source.name, FILE.name, number, total)
+                documents.append(fetched.document)
+                if len(documents) == BATCH:
+                    self._staging.record(FILE, documents)
+                    documents = []
+                self._files["referenced"] += 1
+                self._files[fetched.outcome] += 1
+                self._files["bytes"] += fetched.size_bytes
+                if fetched.is_new or fetched.outcome == FAILED:
+                    self.exit_codes.append(PARTIAL)
+        finally:
+            # What came before a stop is not fetched again.
+            self._staging.record(FILE, documents)
         self._knows_all_files = self._run.is_whole and owner is None
 
     def _wanted(
@@ -354,15 +363,17 @@ class OpenSnapshot:
         mirror, origins = self._run.mirror, self._run.limits.origins
         # Where no field holds a URL, only texts with one inside need to be read.
         like = () if kind.files else TRACES
-        for document in mirror.documents(self._source, kind, like=like):
-            owner = str(document.get("memoriID") or "")
-            refs = file_refs(document, kind.files, origins)
-            self._staging.refer((ref, owner) for ref in refs)
+        self._staging.refer(
+            (ref, str(document.get("memoriID") or ""))
+            for document in mirror.documents(self._source, kind, like=like)
+            for ref in file_refs(document, kind.files, origins)
+        )
 
     def _finish(self, status: Status) -> None:
         if self._knows_all_files:
             for document in self._staging.absent(FILE):
                 self._staging.note_gone(FILE, FILE.key_of(document))
+        self._run.store.settle()
         self._staging.commit((FILE,))
         files = FileCounts(**self._files)
         self._run.mirror.finish_snapshot(self.id, status, files, self._error)

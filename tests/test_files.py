@@ -6,6 +6,7 @@ import resource
 import stat
 
 import pytest
+from workplace import Workplace
 
 from sync.errors import StorageError
 from sync.files import Blob, FileStore
@@ -94,7 +95,9 @@ def test_a_store_where_none_can_be_is_a_storage_error(tmp_path):
         FileStore(tmp_path / "file" / "store").prepare()
 
 
-def test_a_blob_is_durable_before_it_has_its_name(store: FileStore, monkeypatch):
+def test_a_blob_is_durable_before_it_has_its_name_and_its_name_once_settled(
+    store: FileStore, monkeypatch
+):
     done = []
     real_sync, real_replace = os.fsync, type(store.root).replace
 
@@ -103,10 +106,27 @@ def test_a_blob_is_durable_before_it_has_its_name(store: FileStore, monkeypatch)
         real_sync(descriptor)
 
     def replace(path, target):
+        result = real_replace(path, target)
         done.append("rename")
-        return real_replace(path, target)
+        return result
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(type(store.root), "replace", replace)
     put(store, [b"hello"])
-    assert done[:3] == ["fsync file", "rename", "fsync folder"]
+    assert done == ["fsync file", "rename"]
+    store.settle()
+    assert done[2:] == ["fsync folder", "fsync folder"]
+    store.settle()
+    assert len(done) == 4
+
+
+def test_no_file_is_noted_as_stored_before_its_name_lasts(work: Workplace, monkeypatch):
+    def broken(self: FileStore) -> None:
+        raise StorageError("the disk is broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "settle", broken)
+        assert work.run("backup").code == 8
+    assert work.sql("select count(*) from change where kind = 'file'") == [(0,)]
+    work.backup()
+    assert work.sql("select count(*) from change where kind = 'file'") != [(0,)]

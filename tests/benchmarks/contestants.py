@@ -46,22 +46,34 @@ class Contestant:
     deleted: str
 
 
-def _ours(task: Task) -> list[str]:
-    config = task.folder / "aisuru-sync.toml"
+def settings_of(url: str, folder: Path, backup: str) -> Path:
+    """Settings for ours: a remote on loopback, everything in one folder.
+
+    Args:
+        url: of the remote.
+        folder: to write to.
+        backup: what stands under `[backup]`.
+    """
+    config = folder / "aisuru-sync.toml"
     config.write_text(
         f"""\
 [account]
-backend_url = "{task.url}"
-engine_url = "{task.url}"
+backend_url = "{url}"
+engine_url = "{url}"
 user = "bench"
 [storage]
 database = "sqlite:///mirror.db"
 files = "files"
 [backup]
-page_size = {task.page_size}
-concurrency = {task.concurrency}
+{backup}
 """
     )
+    return config
+
+
+def _ours(task: Task) -> list[str]:
+    backup = f"page_size = {task.page_size}\nconcurrency = {task.concurrency}"
+    config = settings_of(task.url, task.folder, backup)
     command = [task.python["ours"], "-m", "sync", "backup", "--kind", "person"]
     return [*command, "--config", str(config)]
 

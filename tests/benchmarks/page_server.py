@@ -15,7 +15,7 @@ import json
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from people import LEAVING, is_changed, render
@@ -33,7 +33,7 @@ _OK = {
 }
 _NOT_FOUND = {**_OK, "resultCode": 404, "resultMessage": "Not found"}
 _USER = {"userID": "bench-user", "userName": "bench"}
-_FIXED: dict[tuple[str, str], dict[str, Any]] = {
+FIXED: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "Login"): {"token": "bench-token", "user": _USER},
     ("GET", "User"): {"user": _USER},
     ("POST", "Logout"): {},
@@ -43,6 +43,7 @@ _FIXED: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "Session"): {"sessionID": SESSION, "currentState": _STATE},
     ("DELETE", "Session"): {},
 }
+"""{method and what the path names: what is answered beside the usual fields}"""
 
 Answer = tuple[int, Sequence[bytes | memoryview]]
 """HTTP status and the parts of the body."""
@@ -92,7 +93,7 @@ class Remote:
 
     def answer(self, method: str, path: str) -> tuple[float, Answer]:
         """How a call is answered, and after how many seconds."""
-        wait_s, answer = 0.0, _json(_NOT_FOUND, 404)
+        wait_s, answer = 0.0, as_json(_NOT_FOUND, 404)
         match path.strip("/").split("/"):
             case ["memori", "v2", "People", _, first, how_many]:
                 wait_s, answer = self.latency_s, self._page(int(first), int(how_many))
@@ -101,12 +102,12 @@ class Remote:
             case ["memori", "v2", "Person", _, key] if method == "GET":
                 answer = self._person(key)
             case ["memori", "v2", "Session", _, "IsValid"]:
-                answer = _json({"isValid": True})
+                answer = as_json({"isValid": True})
             case ["control", data, latency_ms] if method == "PUT" and data in DATA:
                 self._switch(data, float(latency_ms))
-                answer = _json({})
-            case [_, "v2", name, *_] if (method, name) in _FIXED:
-                answer = _json(_FIXED[method, name])
+                answer = as_json({})
+            case [_, "v2", name, *_] if (method, name) in FIXED:
+                answer = as_json(FIXED[method, name])
         return wait_s, answer
 
     def _switch(self, data: str, latency_ms: float) -> None:
@@ -128,12 +129,13 @@ class Remote:
     def _person(self, key: str) -> Answer:
         number = self._people.number_of(key)
         if number < self._gone:
-            return _json(_NOT_FOUND, 404)
+            return as_json(_NOT_FOUND, 404)
         part = self._people.part(number, number + 1)
         return 200, (b'{"person":', part, b"," + json.dumps(_OK).encode()[1:])
 
 
-def _json(fields: dict[str, Any], status: int = 200) -> Answer:
+def as_json(fields: dict[str, Any], status: int = 200) -> Answer:
+    """An answer of the remote that holds some fields."""
     return status, (json.dumps({**_OK, **fields}).encode(),)
 
 
@@ -165,26 +167,29 @@ class Connection(asyncio.Protocol):
         self._transport.writelines((head % (status, sum(map(len, parts))), *parts))
 
 
+def until_stdin_ends(serving: Callable[[], Coroutine[Any, Any, asyncio.Server]]) -> None:
+    """Serve, write the port to stdout, and end when stdin does."""
+
+    async def run() -> None:
+        server, ended = await serving(), asyncio.Event()
+        sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+        sys.stdout.flush()
+
+        def heard() -> None:
+            if not sys.stdin.read(1):
+                ended.set()
+
+        asyncio.get_running_loop().add_reader(sys.stdin, heard)
+        await ended.wait()
+
+    asyncio.run(run())
+
+
 def _content_length(head: bytes) -> int:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return int(line[15:])
     return 0
-
-
-async def serve(number: int, port: int) -> None:
-    """Answer until stdin ends."""
-    remote, loop, ended = Remote(number), asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(lambda: Connection(remote), "127.0.0.1", port)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-
-    def heard() -> None:
-        if not sys.stdin.read(1):
-            ended.set()
-
-    loop.add_reader(sys.stdin, heard)
-    await ended.wait()
 
 
 def main() -> None:
@@ -193,7 +198,13 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--port", type=int, default=0, help="0: any that is free")
     options = parser.parse_args()
-    asyncio.run(serve(options.people, options.port))
+    remote = Remote(options.people)
+
+    async def serving() -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(remote), "127.0.0.1", options.port)
+
+    until_stdin_ends(serving)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page server as a process of its own, for as long as a `with` lasts."""
+"""Servers as processes of their own, for as long as a `with` lasts."""
 
 import subprocess
 import sys
@@ -28,13 +28,20 @@ class Remote:
 
 @contextmanager
 def serving(people: int) -> Iterator[Remote]:
-    """Start a server, and end it."""
-    command = [sys.executable, str(HERE / "page_server.py"), "--people", str(people)]
+    """Start a page server, and end it."""
+    with running("page_server.py", "--people", str(people)) as url:
+        yield Remote(url)
+
+
+@contextmanager
+def running(program: str, *args: str) -> Iterator[str]:
+    """Start a server, and end it; yields its URL."""
+    command = [sys.executable, str(HERE / program), *args]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             port = process.stdout.readline() if process.stdout else ""
-            yield Remote(f"http://127.0.0.1:{int(port)}")
+            yield f"http://127.0.0.1:{int(port)}"
         finally:
             process.communicate()

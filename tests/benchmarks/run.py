@@ -2,21 +2,16 @@
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from statistics import median
 
 from contestants import CONTESTANTS, HERE, Contestant, Task, ask, environment
+from measure import Figures, about, measure, told
 from people import CHANGED, LEAVING, is_changed, key_of
 from remote import Remote, serving
 
@@ -24,22 +19,17 @@ SCENARIOS = {"first sync": "base", "nothing changed": "base", "1 % changed": "ch
 """{what is measured, in this order: what the server shows}"""
 
 _PARTIAL = 3
-_MIB = 1024
 
 
 @dataclass(frozen=True)
-class Measure:
-    """What one process took."""
+class Measure(Figures):
+    """What one process took, at what."""
 
     people: int
     page_size: int
     latency_ms: float
     scenario: str
     contestant: str
-    wall_s: float
-    cpu_s: float
-    peak_mib: float
-    exit_code: int
 
 
 @dataclass(frozen=True)
@@ -101,7 +91,7 @@ class Bench:
                         remote.switch("base", 0)
                         self._measure(contestant, task, (0,))
                     remote.switch("shifting", 0)
-                    *_, exit_code = self._measure(contestant, task, (0, _PARTIAL))
+                    exit_code = self._measure(contestant, task, (0, _PARTIAL)).exit_code
                     current = {key for key, _ in ask(contestant, task.folder, contestant.current)}
                     deleted = {key for (key,) in ask(contestant, task.folder, contestant.deleted)}
                 lost, closed = len(living - current), len(living & deleted)
@@ -121,38 +111,19 @@ class Bench:
                     figures = self._measure(contestant, task, (0,))
                     _verify(contestant, task, people, data)
                     what = (people, page_size, latency_ms, scenario, contestant.name)
-                    yield Measure(*what, *figures)
+                    yield Measure(*vars(figures).values(), *what)
 
     def _task(self, remote: Remote, folder: Path, page_size: int) -> Task:
         return Task(remote.url, folder, page_size, self._options.concurrency, self._python)
 
-    def _measure(
-        self, contestant: Contestant, task: Task, accepted: Sequence[int]
-    ) -> tuple[float, float, float, int]:
-        """Run a contestant: wall and CPU seconds, peak memory in MiB, exit code."""
-        log = task.folder / "log"
-        with log.open("wb") as output:
-            command = contestant.command(task)
-            started = time.perf_counter()
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=self._environment,
-                cwd=task.folder,
-            )
-            limit = threading.Timer(self._options.limit_s, process.kill)
-            limit.start()
-            _, status, usage = os.wait4(process.pid, 0)
-            wall_s = time.perf_counter() - started
-            limit.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in accepted:
-            told = log.read_text(errors="replace")[-3000:]
-            raise SystemExit(f"{contestant.name} ended with {process.returncode}:\n{told}")
-        cpu_s = usage.ru_utime + usage.ru_stime
-        return wall_s, cpu_s, usage.ru_maxrss / _MIB, process.returncode
+    def _measure(self, contestant: Contestant, task: Task, accepted: Sequence[int]) -> Figures:
+        return measure(
+            contestant.command(task),
+            task.folder,
+            self._environment,
+            accepted,
+            self._options.limit_s,
+        )
 
 
 def _verify(contestant: Contestant, task: Task, people: int, data: str) -> None:
@@ -203,15 +174,8 @@ def main() -> None:
     bench = Bench(options)
     measures: list[Measure] = []
     truths: list[Truth] = []
-    about = {
-        "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}",
-        "runs": options.runs,
-        "concurrency": options.concurrency,
-        "load_before": os.getloadavg()[0],
-    }
-    sys.stdout.write(", ".join(f"{name}: {value}" for name, value in about.items()) + "\n\n")
+    facts = about(options.runs, options.concurrency)
+    sys.stdout.write(told(facts))
     bench.warm_up()
     for people in options.people:
         with serving(people) as remote:
@@ -226,7 +190,7 @@ def main() -> None:
                 _tell(truth)
     sys.stdout.writelines((*speed_table(measures), "\n", *truth_table(truths)))
     if options.json:
-        raw = {"about": about, "speed": [asdict(each) for each in measures]}
+        raw = {"about": facts, "speed": [asdict(each) for each in measures]}
         options.json.write_text(
             json.dumps({**raw, "truth": [asdict(each) for each in truths]}, indent=1)
         )
