@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import count, repeat
 from threading import Event
+from time import sleep
 
 import pytest
 from file_host import Call, FileHost, cut_at, in_turn
@@ -15,9 +16,11 @@ from workplace import Workplace
 
 from sync.api.download import Limits, download
 from sync.api.remote import Access
-from sync.api.transport import CHUNK_BYTES, Transport
+from sync.api.stream import CHUNK_BYTES
+from sync.api.transport import Transport
 from sync.errors import BadAnswer, Unavailable
 from sync.files import FileStore
+from sync.kind import Route
 from sync.link import FileRef
 from sync.redact import Redactor
 from sync.sandbox import Agent, Asset, Sandbox, World
@@ -262,15 +265,24 @@ def test_what_is_not_the_whole_file_is_not_kept(access, store, host, answer, err
     assert left(store) == []
 
 
-def test_a_file_that_drips_is_given_up_in_time(access, store, host):
-    def drip(call: Call) -> None:
-        call.start(Content_Length=10**6)
-        for _ in count():
-            call.send(bytes(1))
+def drip(call: Call) -> None:
+    call.start(Content_Length=10**6)
+    for _ in range(100):
+        call.send(b" ")
+        sleep(0.02)
 
+
+def test_an_answer_that_drips_is_given_up_in_time(access, host, monkeypatch):
+    monkeypatch.setattr("sync.api.stream._ANSWER_S", 0.1)
+    host.files["/api/v2/User/t"] = drip
+    with pytest.raises(Unavailable, match="was not here after 0.1 seconds"):
+        access.transport.call(Route("GET", "/api/v2/User/{token}"), {"token": "t"})
+
+
+def test_a_file_that_drips_is_given_up_in_time(access, store, host):
     host.files["/a.png"] = drip
-    with pytest.raises(BadAnswer, match="took longer than 0 seconds"):
-        get(access, store, host, time_s=0)
+    with pytest.raises(BadAnswer, match="was not here in time"):
+        get(access, store, host, time_s=0.1)
     assert left(store) == []
 
 

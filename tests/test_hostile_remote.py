@@ -1,5 +1,6 @@
 """A remote, or something before it, that lies, breaks, or sends what no one expects."""
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -196,6 +197,28 @@ def test_a_run_of_some_agents_leaves_the_files_of_the_others_as_they_are(
         workplace.backup("--memori", "Guide")
         assert files(workplace) == before
         assert len(before) == 4
+
+
+def test_a_page_that_unpacks_to_more_than_any_page_is_not_read_to_its_end(
+    serve, workplace: Workplace, world: World
+):
+    bomb = gzip.compress(b" " * (1 << 20), compresslevel=1) * 300
+    faults = FaultSet(
+        [
+            Fault(
+                path="/memori/v2/people/*",
+                times=99,
+                nth=1,
+                status=200,
+                body=bomb,
+                headers={"Content-Encoding": "gzip"},
+            )
+        ]
+    )
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        result = workplace.backup(code=3)
+    assert "larger than 256 MiB" in kind(result, "Guide", "person")["error"]
 
 
 def test_an_agent_asked_for_twice_is_backed_up_once(serve, workplace, world: World):

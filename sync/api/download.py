@@ -146,7 +146,7 @@ class _Download:
         can_resume = sink.etag and not sink.etag.startswith("W/")
         offset = sink.size_bytes if can_resume and sink.size_bytes != self._resumed_at else 0
         self._resumed_at = offset
-        return Ask(sink.etag, offset) if offset else Ask(self._etag)
+        return Ask(sink.etag if offset else self._etag, offset, self._deadline)
 
     def _moved(self, redirected: Redirected) -> Route:
         try:
@@ -171,9 +171,4 @@ class _Download:
             size_bytes += len(chunk)
             if size_bytes > most:
                 raise too_large
-            if time.monotonic() > self._deadline:
-                raise BadAnswer(
-                    f"the file took longer than {self._limits.time_s:g} seconds",
-                    "raise `file_s` in [backup]",
-                )
             yield chunk

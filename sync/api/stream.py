@@ -1,9 +1,23 @@
-"""A file on its way: how it is asked for, and what comes."""
+"""Bodies on their way: how a file is asked for, and how what comes is read within bounds."""
 
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from sync.errors import BadAnswer
+from sync.errors import BadAnswer, RemoteError, Unavailable
+
+CHUNK_BYTES = 256 * 1024
+_ANSWER_S = 600.0
+_ANSWER_BYTES = 256 * 1024 * 1024
+
+
+class Raw(Protocol):
+    """A body as it is read from the network."""
+
+    def read1(self, amt: int, decode_content: bool) -> bytes:  # noqa: FBT001
+        """What is here now, or the next that comes; b"" at the end."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +46,12 @@ class Ask:
     Attributes:
         etag: the version of which something is at hand, or "".
         offset: how many bytes of it, 0 for all of them.
+        deadline: of `time.monotonic()`: what is not here then is given up.
     """
 
     etag: str = ""
     offset: int = 0
+    deadline: float = math.inf
 
     @property
     def headers(self) -> dict[str, str]:
@@ -58,3 +74,28 @@ class Redirected(BadAnswer):
         super().__init__(f"{name}: redirected", "check `backend_url` and `engine_url`")
         self.base = base
         self.location = location
+
+
+def chunks_of(raw: Raw, deadline: float, late: RemoteError) -> Iterator[bytes]:
+    """The body as it comes, unpacked.
+
+    Args:
+        raw: the body as urllib3 gives it.
+        deadline: of `time.monotonic()`.
+        late: is raised after it, however little comes at a time.
+    """
+    while chunk := raw.read1(CHUNK_BYTES, decode_content=True):
+        if time.monotonic() > deadline:
+            raise late
+        yield chunk
+
+
+def whole(name: str, raw: Raw) -> bytes:
+    """A body that is to be understood as one; what comes packed must not grow without end."""
+    data = bytearray()
+    late = Unavailable(f"{name}: the answer was not here after {_ANSWER_S:g} seconds")
+    for chunk in chunks_of(raw, time.monotonic() + _ANSWER_S, late):
+        data += chunk
+        if len(data) > _ANSWER_BYTES:
+            raise BadAnswer(f"{name}: the answer is larger than {_ANSWER_BYTES >> 20} MiB")
+    return bytes(data)

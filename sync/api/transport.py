@@ -34,7 +34,7 @@ from sync.api.envelope import (
     read_envelope,
 )
 from sync.api.path import fill, name_of
-from sync.api.stream import Ask, Body, Redirected
+from sync.api.stream import Ask, Body, Redirected, chunks_of, whole
 from sync.document import canonical
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable, UsageError
 from sync.kind import Route
@@ -44,7 +44,6 @@ from sync.stop import Stop
 
 CONNECT_S = 10.0
 READ_S = 60.0
-CHUNK_BYTES = 256 * 1024
 _PATIENT = 3
 _ENVELOPE_BYTES = 64 * 1024
 
@@ -125,8 +124,10 @@ class Transport:
         data = None if body is None else canonical(body).encode()
 
         def attempt() -> dict[str, Any]:
-            with _payload(part, data) as payload, self._request(route, path, **payload) as response:
-                return self._read(route, response, response.content)
+            with _payload(part, data) as payload:
+                options = {**payload, "stream": True}
+                with self._request(route, path, **options) as response:
+                    return self._read(route, response, whole(name_of(route), response.raw))
 
         is_safe = route.repeatable and route.method != "POST"
         return attempt() if parting else self.repeat(attempt, safe=is_safe)
@@ -165,14 +166,17 @@ class Transport:
             kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise BadAnswer(f"{name_of(route)}: the file came compressed, unasked")
-            start, chunks = 0, response.iter_content(CHUNK_BYTES)
+            late = BadAnswer(
+                f"{name_of(route)}: the file was not here in time", "raise `file_s` in [backup]"
+            )
+            start, chunks = 0, chunks_of(response.raw, ask.deadline, late)
             if ask.offset and response.status_code in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE):
                 start = ask.offset
                 is_rest = headers.get("Content-Range", "").startswith(f"bytes {start}-")
                 if not is_rest or headers.get("ETag", ask.etag) != ask.etag:
                     raise Unavailable(f"{name_of(route)}: another part came than was asked for")
             else:
-                chunks = self._judge(route, response, kind, file_name)
+                chunks = self._judge(route, response, chunks, kind, file_name)
             length = headers.get("Content-Length", "")
             yield Body(
                 kind,
@@ -272,11 +276,17 @@ class Transport:
             raise
 
     def _judge(
-        self, route: Route, response: requests.Response, mime_type: str, file_name: str
+        self,
+        route: Route,
+        response: requests.Response,
+        chunks: Iterator[bytes],
+        mime_type: str,
+        file_name: str,
     ) -> Iterator[bytes]:
         """Tell a file from an answer about the file, which is short; give the file's bytes."""
-        rest = response.iter_content(CHUNK_BYTES)
-        start = next(rest, b"")
+        start = b""
+        while len(start) <= _ENVELOPE_BYTES and (chunk := next(chunks, b"")):
+            start += chunk
         is_short = len(start) <= _ENVELOPE_BYTES
         if response.status_code != OK or (is_short and is_answer(start, mime_type, file_name)):
             # A page that the Backend gives is a proxy's; other hosts have nothing else to say.
@@ -286,7 +296,7 @@ class Transport:
                 raise NotFound(f"{name_of(route)}: HTTP 404", code=NOT_FOUND)
             self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
-        return itertools.chain((start,), rest)
+        return itertools.chain((start,), chunks)
 
     def _unless_stopped(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -314,13 +324,14 @@ def _payload(part: Part | None, data: bytes | None) -> Iterator[dict[str, Any]]:
 def _lost(name: str, host: str, error: Exception) -> RemoteError:
     """Our error for a call without an answer; told by type, since the texts hold the URL."""
     hint = "check the network, `backend_url` and `engine_url`"
-    if isinstance(error, requests.exceptions.SSLError):
+    broken = urllib3.exceptions.ProtocolError
+    if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         return BadAnswer(f"{name}: the TLS certificate of {host} is not accepted", hint)
-    if isinstance(error, requests.ReadTimeout):
+    if isinstance(error, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
         return Unavailable(f"{name}: no answer from {host} in time", hint)
     if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
         return Unavailable(f"{name}: cannot connect to {host}", hint, carried_out=False)
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, requests.ConnectionError | broken):
         return Unavailable(f"{name}: the connection to {host} broke", hint)
     return BadAnswer(f"{name}: {type(error).__name__}", hint)
 
