@@ -3,7 +3,7 @@
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 from contract import Contract
+from file_host import FileHost
 from workplace import Workplace, fill
 
 from sync.sandbox import Sandbox, World
@@ -51,6 +52,13 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch) -> Any:
     yield
     root.handlers, root.level = list(before[0]), before[1]
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def host() -> Iterator[FileHost]:
+    """Another host, with files of its own."""
+    with FileHost() as host:
+        yield host
 
 
 @pytest.fixture

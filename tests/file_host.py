@@ -1,10 +1,14 @@
 """A host of files on loopback that does what a test tells it to, however bad."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
+LARGE = b"\x89PNG" + hashlib.sha256(b"seed").digest() * 20_000
 
 
 class Call:

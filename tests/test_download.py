@@ -1,0 +1,226 @@
+"""One download, against a host that does its worst."""
+
+import gzip
+import re
+from itertools import count, repeat
+from time import sleep
+
+import pytest
+from file_host import LARGE, Call, FileHost, cut_at, in_turn
+
+from sync.api.download import Limits, download
+from sync.api.remote import Access
+from sync.api.stream import CHUNK_BYTES
+from sync.api.transport import Transport
+from sync.errors import BadAnswer, Unavailable
+from sync.files import FileStore
+from sync.kind import Route
+from sync.link import FileRef
+from sync.redact import Redactor
+from sync.stop import Stop
+
+
+@pytest.fixture
+def store(tmp_path) -> FileStore:
+    store = FileStore(tmp_path / "files")
+    store.prepare()
+    return store
+
+
+@pytest.fixture
+def access(host: FileHost):
+    transport = Transport(host.url, host.url, redactor=Redactor(), stop=Stop(), retry_s=0.0)
+    yield Access(transport, "session", lambda: "s3ss10n")
+    transport.close()
+
+
+@pytest.fixture
+def patient(host: FileHost):
+    """An access that calls again even if nothing came."""
+    transport = Transport(host.url, host.url, redactor=Redactor(), stop=Stop(), retry_s=9.0)
+    yield Access(transport, "session", lambda: "s3ss10n")
+    transport.close()
+
+
+def get(access: Access, store: FileStore, host: FileHost, **limits) -> bytes:
+    """Download `/a.png`, and give what the store then holds."""
+    ref = FileRef(f"{host.url}/a.png", f"{host.url}/a.png")
+    with store.receive() as incoming:
+        mime_type = download(access, ref, incoming, "", Limits(**limits))
+        assert mime_type == "image/png"
+        blob = incoming.keep()
+    return store.path(blob.sha256).read_bytes()
+
+
+def left(store: FileStore) -> list:
+    return [each for each in store.root.rglob("*") if each.is_file()]
+
+
+@pytest.mark.parametrize("cut", [CHUNK_BYTES, CHUNK_BYTES + 1, len(LARGE) - 1])
+def test_a_download_that_is_cut_goes_on_where_it_was(access, store, host, cut):
+    host.files["/a.png"] = cut_at(LARGE, [cut])
+    assert get(access, store, host) == LARGE
+    assert host.asked == ["/a.png"] * 2
+    (resumed,) = [each for each in host.headers if each.startswith("Range")]
+    # Of what came last, up to a chunk may be lost with the connection.
+    assert cut - CHUNK_BYTES <= int(re.sub(r"\D", "", resumed)) <= cut
+    assert 'If-Range: "1"' in host.headers
+
+
+@pytest.mark.parametrize("cut", [0, 1, CHUNK_BYTES - 1])
+def test_a_download_that_is_cut_within_its_first_chunk_begins_again(patient, store, host, cut):
+    host.files["/a.png"] = cut_at(LARGE, [cut])
+    assert get(patient, store, host) == LARGE
+    assert host.asked == ["/a.png"] * 2
+
+
+def test_a_download_goes_on_as_long_as_every_turn_brings_something(access, store, host):
+    host.files["/a.png"] = cut_at(LARGE, repeat(CHUNK_BYTES, 2))
+    assert get(access, store, host) == LARGE
+    assert host.asked == ["/a.png"] * 3
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"1"'])
+def test_without_a_strong_version_a_cut_download_begins_again(access, store, host, etag):
+    host.files["/a.png"] = cut_at(LARGE, [CHUNK_BYTES + 5], etag)
+    assert get(access, store, host) == LARGE
+    assert not [each for each in host.headers if each.startswith("Range")]
+
+
+def test_a_file_that_changed_between_two_parts_is_taken_from_its_start(access, store, host):
+    new = LARGE[::-1]
+    host.files["/a.png"] = in_turn(cut_at(LARGE, [CHUNK_BYTES]), cut_at(new, [], '"2"'))
+    assert get(access, store, host) == new
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (206, {"Content_Range": f"bytes 0-99/{len(LARGE)}", "ETag": '"1"'}),
+        (206, {"Content_Range": f"bytes {CHUNK_BYTES}-{len(LARGE) - 1}/*", "ETag": '"2"'}),
+        (416, {"Content_Range": f"bytes */{len(LARGE)}"}),
+    ],
+)
+def test_a_host_that_does_not_keep_to_ranges_is_asked_for_all_of_it(
+    patient, store, host, status, headers
+):
+    def wrong(call: Call) -> None:
+        call.start(status, Content_Length=100, **headers)
+        call.send(b"x" * 100)
+
+    host.files["/a.png"] = in_turn(cut_at(LARGE, [CHUNK_BYTES]), wrong, cut_at(LARGE, []))
+    assert get(patient, store, host) == LARGE
+
+
+def always_cut(call: Call) -> None:
+    call.start(Content_Length=1000)
+    call.send(b"x" * 10)
+    call.hang_up()
+
+
+def zipped(call: Call) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    call.start(Content_Length=len(bomb), Content_Encoding="gzip")
+    call.send(bomb)
+
+
+def page(call: Call) -> None:
+    call.start(Content_Length=6, Content_Type="text/html")
+    call.send(b"<html>")
+
+
+def endless(call: Call) -> None:
+    call.start(Transfer_Encoding="chunked")
+    for _ in count():
+        call.send(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+
+
+def huge(call: Call) -> None:
+    call.start(Content_Length=10**15)
+    call.send(bytes(CHUNK_BYTES))
+    call.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "why"),
+    [
+        (always_cut, Unavailable, "broke"),
+        (zipped, BadAnswer, "compressed"),
+        (page, BadAnswer, "no AIsuru answer"),
+        (endless, BadAnswer, "larger than 1 MiB"),
+        (huge, BadAnswer, "larger than 1 MiB"),
+    ],
+)
+def test_what_is_not_the_whole_file_is_not_kept(access, store, host, answer, error, why):
+    host.files["/a.png"] = answer
+    with pytest.raises(error, match=why):
+        get(access, store, host, size_mib=1)
+    assert left(store) == []
+
+
+def drip(call: Call) -> None:
+    call.start(Content_Length=10**6)
+    for _ in range(100):
+        call.send(b" ")
+        sleep(0.02)
+
+
+def test_an_answer_that_drips_is_given_up_in_time(access, host, monkeypatch):
+    monkeypatch.setattr("sync.api.stream._ANSWER_S", 0.1)
+    host.files["/api/v2/User/t"] = drip
+    with pytest.raises(Unavailable, match=r"was not here after 0\.1 seconds"):
+        access.transport.call(Route("GET", "/api/v2/User/{token}"), {"token": "t"})
+
+
+def test_a_file_that_drips_is_given_up_in_time(access, store, host):
+    host.files["/a.png"] = drip
+    with pytest.raises(BadAnswer, match="was not here in time"):
+        get(access, store, host, time_s=0.1)
+    assert left(store) == []
+
+
+def test_a_file_without_a_length_is_whole_when_the_connection_ends(access, store, host):
+    def unsized(call: Call) -> None:
+        call.start(Connection="close")
+        call.send(LARGE)
+        call.hang_up()
+
+    host.files["/a.png"] = unsized
+    assert get(access, store, host) == LARGE
+
+
+def redirect(location: str):
+    return lambda call: call.start(302, Location=location, Content_Length=0)
+
+
+def test_a_redirect_is_followed_to_configured_origins_only(access, store, host):
+    with FileHost() as other:
+        other.files["/b.png"] = LARGE
+        host.files["/a.png"] = redirect(f"{other.url}/b.png?signature=s3cret")
+        with pytest.raises(BadAnswer, match=f"redirected, to {other.url}") as raised:
+            get(access, store, host)
+        assert "s3cret" not in str(raised.value)
+        assert other.asked == []
+        assert get(access, store, host, origins=frozenset({other.url})) == LARGE
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "//127.0.0.1:1/x",
+        "http://[",
+    ],
+)
+def test_a_redirect_to_where_nobody_allowed_is_refused(access, store, host, location):
+    host.files["/a.png"] = redirect(location)
+    with pytest.raises(BadAnswer, match="redirected"):
+        get(access, store, host, origins=frozenset({host.url}))
+
+
+def test_redirects_in_a_circle_end(access, store, host):
+    host.files["/a.png"] = redirect("/a.png")
+    with pytest.raises(BadAnswer, match="more than 3 times"):
+        get(access, store, host, origins=frozenset({host.url}))
+    assert len(host.asked) == 4
