@@ -22,6 +22,7 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
 from sync.redact import Redactor
 from sync.stop import Stop
+from sync.target import Hands
 
 
 class App:
@@ -107,6 +108,25 @@ class App:
         password = password_of(agent, self._passwords())
         with account.giver(agent, password) as access:
             yield access
+
+    @contextmanager
+    def restoring(self, job: str, source: Source) -> Iterator[Hands]:
+        """What a restore into a Memori works with, under its Giver session.
+
+        Args:
+            job: what others are told who find the mirror locked.
+            source: the Memori.
+
+        Raises:
+            as `writing`, `account` and `giver`.
+        """
+        wishes = self.wishes((), (), "manual")
+        with (
+            self.writing(job) as mirror,
+            self.account() as account,
+            self.giver(account, source) as access,
+        ):
+            yield Hands(account, access, mirror, self.store, self.kinds, wishes)
 
     def wishes(self, memoris: tuple[str, ...], kinds: tuple[str, ...], reason: str) -> Wishes:
         """What a backup is asked for: the command line over the configuration.

@@ -7,29 +7,21 @@ leaves no duplicate: the next one settles first what this one left open.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import structlog
-
-from sync.api.account import Account
-from sync.api.download import download
-from sync.api.remote import Access
-from sync.backup import Wishes, backup, choose_agent, password_of
-from sync.document import Document
-from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, SyncError, UsageError
-from sync.files import FileStore
+from sync.backup import backup, choose_agent, password_of
+from sync.errors import BadAnswer, Interrupted, SyncError, UsageError
 from sync.kind import Ident, Kind, Scope
-from sync.link import FileRef
-from sync.mirror.journal import Begun, Journal
-from sync.mirror.mirror import Mirror
+from sync.mirror.journal import Journal
 from sync.mirror.tables import AFTER, BEFORE
-from sync.mirror.values import Snapshot, Status
-from sync.order import UPDATE, Objects, Step, files_of, is_file
+from sync.mirror.values import Snapshot, Source, Status
+from sync.order import Step, files_of, is_file
 from sync.plan import Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
 from sync.snapshot import PARTIAL
-from sync.wanted import ages, read_wanted
+from sync.target import Hands, Target
+from sync.wanted import Age, Wanted, ages, read_wanted
 from sync.watch import Watch
 
 
@@ -75,51 +67,68 @@ class RestoreResult:
         return 0 if self.verified and not self.failures else PARTIAL
 
 
+def prepare(
+    hands: Hands, target: Source, snapshot: Snapshot, selection: Selection, watch: Watch
+) -> "Restore":
+    """List a Memori anew, settle what earlier restores left open, and plan. Sends nothing.
+
+    Args:
+        hands: to work with.
+        target: the Memori that things come back into.
+        snapshot: what they come back from.
+        selection: what of it.
+        watch: told of progress.
+
+    Raises:
+        UsageError: there is no such thing to restore.
+        BadAnswer: the Memori cannot be listed so that it can be trusted.
+    """
+    mirror = hands.mirror
+    kinds = {name: each for name, each in hands.kinds.items() if _takes_part(each)}
+    (owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
+    wanted = read_wanted(mirror, hands.store, kinds, owner, snapshot)
+    chosen = _choose(selection, kinds, wanted, snapshot)
+    journal = Journal(mirror, target)
+    there = Target(mirror, target, owner, kinds, journal, frozenset(wanted.objects))
+    before_id = _list_again(hands, there, BEFORE, watch)
+    settle(there, hands.access, hands.store)
+    considered = {
+        name: each for name, each in kinds.items() if not selection.kinds or name in selection.kinds
+    }
+    return Restore(
+        hands, there, snapshot, wanted, chosen, ages(mirror.snapshots(), snapshot, considered),
+        before_id,
+    )  # fmt: skip
+
+
 class Restore:
-    """One restore of one Memori: first `plan`, then `replay`.
+    """One restore of one Memori that is prepared: look at `plan`, then `replay`.
 
     Attributes:
         target: the Memori that things come back into.
         snapshot: what they come back from.
-        plan: what will be done.
         ages: how old each kind is that it is compared with.
+        plan: what will be done.
     """
 
     def __init__(
         self,
-        account: Account,
-        access: Access,
-        mirror: Mirror,
-        store: FileStore,
-        kinds: Mapping[str, Kind],
+        hands: Hands,
+        there: Target,
         snapshot: Snapshot,
-        selection: Selection,
-        wishes: Wishes,
-        watch: Watch,
+        wanted: Wanted,
+        chosen: set[Ident] | None,
+        ages: Mapping[str, Age],
+        before_id: int,
     ) -> None:
+        self.target = there.source
         self.snapshot = snapshot
-        self.target = snapshot.source
-        self._account, self._access = account, access
-        self._mirror, self._store = mirror, store
-        self._all_kinds = kinds
-        self._kinds = {name: each for name, each in kinds.items() if _takes_part(each)}
-        self._wishes = wishes
-        self._journal = Journal(mirror, self.target)
-        self._log = structlog.get_logger("restore").bind(memori=self.target.name)
-        (self._owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
-        self._wanted = read_wanted(mirror, store, self._kinds, self._owner, snapshot)
-        self._chosen = self._choose(selection)
-        self.ages = ages(
-            mirror.snapshots(),
-            snapshot,
-            {
-                name: each
-                for name, each in self._kinds.items()
-                if not selection.kinds or name in selection.kinds
-            },
-        )
-        self._before_id = self._list_again(BEFORE, watch)
-        self._settle()
+        self.ages = ages
+        self._hands = hands
+        self._there = there
+        self._wanted = wanted
+        self._chosen = chosen
+        self._before_id = before_id
         self.plan = self._plan()
 
     def replay(self, watch: Watch) -> RestoreResult:
@@ -133,9 +142,10 @@ class Restore:
         """
         if not self.plan.steps:
             return self._result(None)
-        restore_id = self._journal.start(self.snapshot.id, self._before_id)
-        live, successors = self._live(), self._journal.successors()
-        self._journal.recognise(
+        hands, journal = self._hands, self._there.journal
+        restore_id = journal.start(self.snapshot.id, self._before_id)
+        live, successors = self._there.live(), journal.successors()
+        journal.recognise(
             {
                 last_known(ident, successors, live): key
                 for ident, key in self.plan.matches.items()
@@ -143,12 +153,12 @@ class Restore:
             }
         )
         replay = Replay(
-            self._account.access,
-            self._access,
-            self._journal,
+            hands.account.access,
+            hands.access,
+            journal,
             restore_id,
-            self._kinds,
-            self._store,
+            self._there.kinds,
+            hands.store,
             self._wanted.files,
             self._password(),
         )
@@ -159,18 +169,18 @@ class Restore:
                 watch(self.target.name, "restore", number, len(self.plan.steps))
                 if reason := replay.carry_out(step):
                     failures.append(Failure(step, reason))
-            self._list_again(AFTER, watch)
+            _list_again(hands, self._there, AFTER, watch)
         except SyncError as error:
             error.also = (*error.also, PARTIAL)
             error.hint = "; ".join(filter(None, (error.hint, "run it again: it goes on from here")))
             is_stop = isinstance(error, Interrupted)
-            self._journal.finish(restore_id, Status.INTERRUPTED if is_stop else Status.INCOMPLETE)
+            journal.finish(restore_id, Status.INTERRUPTED if is_stop else Status.INCOMPLETE)
             raise
         # A call whose answer was lost may have been carried out.
-        self._settle()
+        settle(self._there, hands.access, hands.store)
         result = self._result(restore_id, failures)
         status = Status.COMPLETE if result.verified else Status.INCOMPLETE
-        self._journal.finish(restore_id, status)
+        journal.finish(restore_id, status)
         return result
 
     def _result(self, restore_id: int | None, failures: Sequence[Failure] = ()) -> RestoreResult:
@@ -190,15 +200,15 @@ class Restore:
 
     def _files_that_differ(self, plan: Plan) -> Iterator[Ident]:
         """Files that are there, but not with the bytes that were backed up."""
-        live, pairs = self._live(), {}
+        live, pairs = self._there.live(), {}
         for (name, key), live_key in plan.matches.items():
             is_chosen = self._chosen is None or (name, key) in self._chosen
-            if is_chosen and is_file(self._kinds[name]):
-                before = files_of(self._kinds[name], self._wanted.objects[name, key])
-                now = files_of(self._kinds[name], live[name, live_key])
+            if is_chosen and is_file(self._there.kinds[name]):
+                before = files_of(self._there.kinds[name], self._wanted.objects[name, key])
+                now = files_of(self._there.kinds[name], live[name, live_key])
                 for one, other in zip(before, now, strict=False):
                     pairs[name, key] = (one.key, other.key)
-        stored = self._mirror.stored_files({each for both in pairs.values() for each in both})
+        stored = self._hands.mirror.stored_files({each for both in pairs.values() for each in both})
         for ident, both in pairs.items():
             hashes = {stored[each]["sha256"] for each in both if each in stored}
             if len(hashes) > 1:
@@ -206,146 +216,79 @@ class Restore:
 
     def _password(self) -> str:
         """The Memori's own password, if a step must carry it; never kept."""
-        if not any(self._kinds[step.ident[0]].proof for step in self.plan.steps):
+        if not any(self._there.kinds[step.ident[0]].proof for step in self.plan.steps):
             return ""
-        agent = choose_agent(self.target.remote_id, self._account.agents())
-        return password_of(agent, self._wishes.passwords) or agent.password
+        agent = choose_agent(self.target.remote_id, self._hands.account.agents())
+        return password_of(agent, self._hands.wishes.passwords) or agent.password
 
     def _plan(self) -> Plan:
-        at_hand = frozenset(self._wanted.files)
-        successors = self._journal.successors()
         return plan(
             self._wanted.objects,
-            self._live(),
-            self._kinds,
-            successors,
-            at_hand,
+            self._there.live(),
+            self._there.kinds,
+            self._there.journal.successors(),
+            frozenset(self._wanted.files),
             self._chosen,
             self._wanted.foreign,
         )
 
-    def _live(self) -> Objects:
-        return {
-            (kind.name, key): document
-            for kind in self._kinds.values()
-            for source in ((self._owner if kind.scope is Scope.ACCOUNT else self.target),)
-            for key, document in self._mirror.past.state(source, kind)
-        }
 
-    def _choose(self, selection: Selection) -> set[Ident] | None:
-        if not selection.kinds and not selection.keys:
-            return None
-        unknown = selection.kinds - self._kinds.keys()
-        if unknown:
-            names = ", ".join(self._kinds)
-            raise UsageError(f"cannot restore {', '.join(sorted(unknown))}", f"kinds: {names}")
-        if selection.keys and len(selection.kinds) != 1:
-            raise UsageError("--key needs exactly one --kind")
-        chosen = {ident for ident in self._wanted.objects if ident[0] in selection.kinds}
-        if not selection.keys:
-            return chosen
-        missing = selection.keys - {key for _, key in chosen}
-        if missing:
-            raise UsageError(f"snapshot {self.snapshot.id} holds no {', '.join(sorted(missing))}")
-        return {ident for ident in chosen if ident[1] in selection.keys}
+def _choose(
+    selection: Selection, kinds: Mapping[str, Kind], wanted: Wanted, snapshot: Snapshot
+) -> set[Ident] | None:
+    """The objects that shall come back; None for all.
 
-    def _list_again(self, reason: str, watch: Watch) -> int:
-        """Take a snapshot of the live state; returns its id.
+    Raises:
+        UsageError: there are no such kinds or keys.
+    """
+    if not selection.kinds and not selection.keys:
+        return None
+    unknown = selection.kinds - kinds.keys()
+    if unknown:
+        names = ", ".join(kinds)
+        raise UsageError(f"cannot restore {', '.join(sorted(unknown))}", f"kinds: {names}")
+    if selection.keys and len(selection.kinds) != 1:
+        raise UsageError("--key needs exactly one --kind")
+    chosen = {ident for ident in wanted.objects if ident[0] in selection.kinds}
+    if not selection.keys:
+        return chosen
+    missing = selection.keys - {key for _, key in chosen}
+    if missing:
+        raise UsageError(f"snapshot {snapshot.id} holds no {', '.join(sorted(missing))}")
+    return {ident for ident in chosen if ident[1] in selection.keys}
 
-        Raises:
-            BadAnswer: it could not be listed so that it can be trusted.
-        """
-        wishes = Wishes(
-            memoris=[self.target.remote_id],
-            page_size=self._wishes.page_size,
-            concurrency=self._wishes.concurrency,
-            limits=self._wishes.limits,
-            reason=reason,
-            is_guarded=False,
-        )
-        result = backup(
-            self._account,
-            self._mirror,
-            self._store,
-            self._all_kinds,
-            wishes,
-            watch,
-            lambda *_: nullcontext(self._access),
-        )
-        for snapshot in result.snapshots:
-            for name, each in snapshot.kinds.items():
-                if name in self._kinds and each.status is not Status.COMPLETE:
-                    raise BadAnswer(
-                        f"{snapshot.source.name} cannot be listed reliably now: {each.error}",
-                        "try again later",
-                    )
-        return next(each.id for each in result.snapshots if each.source.id == self.target.id)
 
-    def _settle(self) -> None:
-        """Find out what came of the steps that earlier restores left open.
+def _list_again(hands: Hands, target: Target, reason: str, watch: Watch) -> int:
+    """Take a snapshot of the live state; returns its id.
 
-        Raises:
-            BadAnswer: that cannot be told now.
-        """
-        begun = self._journal.begun()
-        for step in (each for each in begun if each.op == UPDATE):
-            self._journal.failed(step.id, "cut short; planned anew")
-        makers = [each for each in begun if each.op != UPDATE]
-        for place in dict.fromkeys((each.kind, each.before_snapshot_id) for each in makers):
-            steps = [each for each in makers if (each.kind, each.before_snapshot_id) == place]
-            kind = self._kinds[place[0]]
-            candidates = self._new_since(kind, place[1])
-            found = settle(steps, kind, candidates, self._hashes(kind, steps, candidates))
-            live, successors = self._live(), self._journal.successors()
-            for step in steps:
-                key = found[step.id]
-                self._log.info("step.settled", kind=kind.name, key=step.old_key, found=key)
-                if key is None:
-                    self._journal.failed(step.id, "not carried out")
-                else:
-                    lost = (kind.name, key if kind.key_given else step.old_key)
-                    self._journal.done(step.id, last_known(lost, successors, live), key)
-
-    def _new_since(self, kind: Kind, snapshot_id: int) -> dict[str, Document]:
-        """Objects that were not there at a snapshot, and that no other step made."""
-        owner = self._owner if kind.scope is Scope.ACCOUNT else self.target
-        before_id = self._mirror.sibling(snapshot_id, owner)
-        before = {key for key, _ in self._mirror.past.state(owner, kind, before_id)}
-        taken = self._journal.taken()
-        return {
-            key: document
-            for key, document in self._mirror.past.state(owner, kind)
-            if key not in before and (kind.name, key) not in taken
-        }
-
-    def _hashes(
-        self, kind: Kind, steps: Sequence[Begun], candidates: Mapping[str, Document]
-    ) -> dict[str, str]:
-        """{key: hash} of new files, where steps of this kind make files."""
-        if not is_file(kind):
-            return {}
-        places = [step.sent.get("memoriID") for step in steps]
-        return {
-            key: self._hash_of(ref)
-            for key, document in candidates.items()
-            if document.get("memoriID") in places
-            for ref in files_of(kind, document)
-        }
-
-    def _hash_of(self, ref: FileRef) -> str:
-        known = self._mirror.stored_files([ref.key])
-        if ref.key in known:
-            return str(known[ref.key]["sha256"])
-        try:
-            with self._store.receive() as incoming:
-                download(self._access, ref, incoming)
-                return incoming.keep().sha256
-        except NotFound:
-            return ""
-        except RemoteError as error:
-            raise BadAnswer(
-                f"cannot tell whether an upload arrived: {error}", "try again later"
-            ) from None
+    Raises:
+        BadAnswer: it could not be listed so that it can be trusted.
+    """
+    wishes = replace(
+        hands.wishes,
+        memoris=[target.source.remote_id],
+        kinds=frozenset(),
+        reason=reason,
+        is_limited=False,
+        is_guarded=False,
+    )
+    result = backup(
+        hands.account,
+        hands.mirror,
+        hands.store,
+        hands.kinds,
+        wishes,
+        watch,
+        lambda *_: nullcontext(hands.access),
+    )
+    for snapshot in result.snapshots:
+        for name, each in snapshot.kinds.items():
+            if name in target.kinds and each.status is not Status.COMPLETE:
+                raise BadAnswer(
+                    f"{snapshot.source.name} cannot be listed reliably now: {each.error}",
+                    "try again later",
+                )
+    return next(each.id for each in result.snapshots if each.source.id == target.source.id)
 
 
 def _takes_part(kind: Kind) -> bool:

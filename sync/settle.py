@@ -1,78 +1,101 @@
-"""Settling what a cut restore left begun: was the call carried out? Pure (design 8.4).
-
-The object that a call made is its *twin*: not there before that restore, made by no other step,
-under the same parent, and equal in what was sent. A remote may store a text in a form of its own
-(trimmed, in another letter case), so likeness does as well; but an object that is not even alike is
-somebody's own, and is left alone. Only if there is no twin is the call sent again.
-"""
+"""Settling what earlier restores left begun (design 8.4): were the calls carried out?"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sync.document import Document, canonical
+import structlog
+
+from sync.api.download import download
+from sync.api.remote import Access
+from sync.document import Document
+from sync.errors import BadAnswer, NotFound, RemoteError
+from sync.files import FileStore
 from sync.kind import Kind
+from sync.link import FileRef
 from sync.mirror.journal import Begun
+from sync.mirror.mirror import Mirror
+from sync.order import CREATE, REPLACE, UPLOAD, files_of, is_file
+from sync.plan import last_known
+from sync.target import Target
+from sync.twin import find_twins
 
 
-def settle(
-    steps: Sequence[Begun],
-    kind: Kind,
-    candidates: Mapping[str, Document],
-    sha256_of: Mapping[str, str],
-) -> dict[int, str | None]:
-    """Find what each of several open steps made.
+def settle(target: Target, access: Access, store: FileStore) -> None:
+    """Find out what came of the steps that earlier restores into a Memori left open.
 
     Args:
-        steps: of one kind, whose outcomes are not known.
-        kind: of their objects.
-        candidates: {key: document} of this kind, new since before that restore and untaken.
-        sha256_of: {key: hash} of the files among them.
+        target: listed just now.
+        access: its session, to look at files that may have been sent.
+        store: where their bytes go.
 
-    Returns:
-        {id of the step: key of the object that it made, or None if it made none}; no key twice.
+    Raises:
+        BadAnswer: that cannot be told now.
     """
-    found: dict[int, str | None] = {step.id: None for step in steps}
-    left = dict(candidates)
-    for is_twin in (_is_equal, _is_alike):
-        for step in (each for each in steps if found[each.id] is None):
-            twins = [
-                key
-                for key, document in left.items()
-                if _could_be(kind, step, document, sha256_of.get(key))
-                and is_twin(kind, step, document)
-            ]
-            if twins:
-                found[step.id] = min(twins)
-                del left[min(twins)]
-    return found
+    journal, log = target.journal, structlog.get_logger("restore")
+    begun = journal.begun()
+    makers = [each for each in begun if each.op in (CREATE, UPLOAD, REPLACE)]
+    for step in (each for each in begun if each not in makers):
+        journal.failed(step.id, "cut short; planned anew")
+    for place in dict.fromkeys((each.kind, each.before_snapshot_id) for each in makers):
+        steps = [each for each in makers if (each.kind, each.before_snapshot_id) == place]
+        kind = target.kinds[place[0]]
+        candidates = _new_since(target, kind, place[1])
+        hashes = _hashes(target.mirror, access, store, kind, steps, candidates)
+        found = find_twins(steps, kind, candidates, hashes)
+        live, successors = target.live(), journal.successors()
+        for step in steps:
+            key = found[step.id]
+            log.info("step.settled", kind=kind.name, key=step.old_key, found=key)
+            if key is None:
+                journal.failed(step.id, "not carried out")
+            else:
+                lost = (kind.name, key if kind.key_given else step.old_key)
+                journal.done(step.id, last_known(lost, successors, live), key)
 
 
-def _could_be(kind: Kind, step: Begun, document: Document, sha256: str | None) -> bool:
-    """Is it of the right sort, under the right parent, with the right bytes?"""
-    if kind.parent and document.get(kind.parent.key) != step.parent_new_key:
-        return False
-    if step.sha256 is not None and step.sha256 != sha256:
-        return False
-    return all(
-        document.get(name) == step.sent[name] for name in kind.create_only if name in step.sent
-    )
+def _new_since(target: Target, kind: Kind, snapshot_id: int) -> dict[str, Document]:
+    """Objects that were not there at a snapshot, and that no other step made."""
+    source, past = target.source_of(kind), target.mirror.past
+    before_id = target.mirror.sibling(snapshot_id, source)
+    before = {key for key, _ in past.state(source, kind, before_id)}
+    taken = target.journal.taken()
+    return {
+        key: document
+        for key, document in past.state(source, kind)
+        if key not in before and (kind.name, key) not in taken
+    }
 
 
-def _is_equal(kind: Kind, step: Begun, document: Document) -> bool:
-    stored = kind.matter(document)
-    return all(stored.get(name) == value for name, value in kind.matter(step.sent).items())
+def _hashes(
+    mirror: Mirror,
+    access: Access,
+    store: FileStore,
+    kind: Kind,
+    steps: Sequence[Begun],
+    candidates: Mapping[str, Document],
+) -> dict[str, str]:
+    """{key: hash} of new files, where steps of this kind make files."""
+    if not is_file(kind):
+        return {}
+    places = [step.sent.get("memoriID") for step in steps]
+    return {
+        key: _hash_of(mirror, access, store, ref)
+        for key, document in candidates.items()
+        if document.get("memoriID") in places
+        for ref in files_of(kind, document)
+    }
 
 
-def _is_alike(kind: Kind, step: Begun, document: Document) -> bool:
-    name = kind.name_of(step.sent)
-    if name:
-        return _plain(name) == _plain(kind.name_of(document))
-    return all(
-        _plain(document.get(field)) == _plain(value)
-        for field, value in kind.matter(step.sent).items()
-    )
-
-
-def _plain(value: Any) -> str:
-    text = value if isinstance(value, str) else canonical(value)
-    return " ".join(text.casefold().split())
+def _hash_of(mirror: Mirror, access: Access, store: FileStore, ref: FileRef) -> str:
+    known = mirror.stored_files([ref.key])
+    if ref.key in known:
+        return str(known[ref.key]["sha256"])
+    try:
+        with store.receive() as incoming:
+            download(access, ref, incoming)
+            return incoming.keep().sha256
+    except NotFound:
+        return ""
+    except RemoteError as error:
+        raise BadAnswer(
+            f"cannot tell whether an upload arrived: {error}", "try again later"
+        ) from None

@@ -227,7 +227,7 @@ def slow_backup(serve, workplace: Workplace, world: World):
 
     def linger(sandbox: Sandbox) -> None:
         reached.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     faults = FaultSet([Fault(path="/memori/v2/memories/*", nth=1, do=linger)])
     sandbox = serve(world, faults=faults)
@@ -239,7 +239,7 @@ def slow_backup(serve, workplace: Workplace, world: World):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert reached.wait(10)
+    assert reached.wait(60)
     yield sandbox, process
     go_on.set()
     sandbox.stop()
@@ -251,7 +251,7 @@ def test_a_signal_ends_a_backup_soon_with_what_was_seen_committed(
 ):
     sandbox, process = slow_backup
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
 
     assert process.returncode == code, err
     assert json.loads(out)["exit_code"] == code
@@ -268,7 +268,7 @@ def test_after_a_kill_the_next_run_marks_the_snapshot_and_goes_on(
 ):
     _, process = slow_backup
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     with serve(world) as again:
         workplace.settle(again)
         workplace.backup()
@@ -470,7 +470,7 @@ def test_the_sandbox_serves_until_it_is_stopped_and_can_save_its_world(tmp_path:
     document = json.loads(process.stdout.readline())
     answer = requests.get(document["url"] + "/api/v2/HealthCheck", timeout=5).json()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert answer["resultCode"] == 0
     assert process.returncode == 0, err
     assert World.load(saved).account.user_name == document["user"]

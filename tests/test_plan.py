@@ -12,7 +12,7 @@ from sync.kinds import KINDS
 from sync.mirror.journal import Begun
 from sync.order import CREATE, REPLACE, UPDATE, UPLOAD
 from sync.plan import Plan, follow, plan
-from sync.settle import settle
+from sync.twin import find_twins
 
 URL = "https://assets.memori.ai/api/v2/asset/{}.png"
 TAKING_PART = {name: kind for name, kind in KINDS.items() if kind.create or kind.update}
@@ -212,7 +212,7 @@ ANNA = {"personID": "n", "name": "Anna", "tag": "T", "information": None, "creat
 
 
 def made(steps: list[Begun], kind: str, candidates: dict, hashes: dict | None = None) -> dict:
-    return settle(steps, KINDS[kind], candidates, hashes or {})
+    return find_twins(steps, KINDS[kind], candidates, hashes or {})
 
 
 def test_an_object_equal_in_what_was_sent_is_the_twin():

@@ -424,7 +424,7 @@ def test_a_restore_that_is_killed_goes_on_where_it_was(serve, workplace, world, 
         count.append(1)
         if len(count) == call:
             reached.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     faults = FaultSet(
         [
@@ -446,7 +446,7 @@ def test_a_restore_that_is_killed_goes_on_where_it_was(serve, workplace, world, 
         process = subprocess.Popen([PROGRAM, *args], stderr=subprocess.DEVNULL)
         if reached.wait(5):
             process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         go_on.set()
         result = restore(workplace, "--snapshot", snapshot)
 

@@ -158,28 +158,13 @@ def _ruin(sandbox: "Sandbox") -> str:
 def _restore(app: "App") -> "tuple[RestoreResult, Text]":
     from sync.cli.progress import progress
     from sync.cli.restore import plan_summary
-    from sync.restore import Restore, Selection
+    from sync.restore import Selection, prepare
     from sync.wanted import choose_snapshot
 
     with app.reading() as mirror:
         snapshot = choose_snapshot(mirror, _AGENT)
-    with (
-        app.writing("the demo") as mirror,
-        app.account() as account,
-        app.giver(account, snapshot.source) as access,
-        progress() as watch,
-    ):
-        restore = Restore(
-            account,
-            access,
-            mirror,
-            app.store,
-            app.kinds,
-            snapshot,
-            Selection(),
-            app.wishes((), (), "manual"),
-            watch,
-        )
+    with app.restoring("the demo", snapshot.source) as hands, progress() as watch:
+        restore = prepare(hands, snapshot.source, snapshot, Selection(), watch)
         return restore.replay(watch), plan_summary(restore)
 
 

@@ -50,7 +50,7 @@ def command(
     A restore that was cut can simply be run again: it leaves no duplicate.
     """
     from sync.cli.progress import progress
-    from sync.restore import Restore, Selection
+    from sync.restore import Selection, prepare
     from sync.wanted import choose_snapshot
     from sync.when import moment
 
@@ -60,33 +60,20 @@ def command(
     with app.reading() as mirror:
         when = None if at is None else moment(at)
         snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
-    with app.writing("a restore") as mirror, app.account() as account:
-        wishes = app.wishes((), (), "manual")
-        with app.giver(account, snapshot.source) as access:
-            with progress() as watch:
-                restore = Restore(
-                    account,
-                    access,
-                    mirror,
-                    app.store,
-                    app.kinds,
-                    snapshot,
-                    Selection(frozenset(kinds), frozenset(keys)),
-                    wishes,
-                    watch,
-                )
-            shown = plan_text(restore, app.kinds)
-            if dry_run:
-                return Reply(
-                    data={**_head(restore), **_plan_json(restore.plan, app.kinds)}, text=shown
-                )
-            if not yes and restore.plan.steps:
-                door.draw(shown)
-                if not click.confirm("Do this?", err=True):
-                    raise Interrupted("as you say: nothing was sent")
-                shown = []
-            with progress() as watch:
-                result = restore.replay(watch)
+    selection = Selection(frozenset(kinds), frozenset(keys))
+    with app.restoring("a restore", snapshot.source) as hands:
+        with progress() as watch:
+            restore = prepare(hands, snapshot.source, snapshot, selection, watch)
+        shown = plan_text(restore, app.kinds)
+        if dry_run:
+            return Reply(data={**_head(restore), **_plan_json(restore.plan, app.kinds)}, text=shown)
+        if not yes and restore.plan.steps:
+            door.draw(shown)
+            if not click.confirm("Do this?", err=True):
+                raise Interrupted("as you say: nothing was sent")
+            shown = []
+        with progress() as watch:
+            result = restore.replay(watch)
     return Reply(
         data=_result_json(restore, result),
         text=[*shown, *_result_text(restore, result)],
