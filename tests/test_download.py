@@ -112,6 +112,43 @@ def test_a_host_that_does_not_keep_to_ranges_is_asked_for_all_of_it(
     assert get(patient, store, host) == LARGE
 
 
+def rest_of(call: Call, most: int, told: int | str = len(LARGE), **headers) -> None:
+    """Give at most so many bytes of the rest that was asked for, and tell a size of all."""
+    start = int(re.sub(r"\D", "", call.headers["Range"]))
+    rest = LARGE[start : start + most]
+    part = f"bytes {start}-{start + len(rest) - 1}/{told}"
+    call.start(206, Content_Range=part, ETag='"1"', **headers)
+    call.send(rest)
+    if "Content_Length" not in headers:
+        call.hang_up()
+
+
+def test_a_host_that_gives_the_rest_in_parts_is_asked_until_all_is_there(access, store, host):
+    def parts(call: Call) -> None:
+        start = int(re.sub(r"\D", "", call.headers["Range"]))
+        rest_of(call, 100_000, Content_Length=min(100_000, len(LARGE) - start))
+
+    host.files["/a.png"] = in_turn(cut_at(LARGE, [CHUNK_BYTES]), parts)
+    assert get(access, store, host) == LARGE
+    assert len(host.asked) > 3
+
+
+def test_a_rest_that_ends_before_the_file_does_is_not_the_whole_rest(access, store, host):
+    unsized = in_turn(lambda call: rest_of(call, 100), cut_at(LARGE, []))
+    host.files["/a.png"] = in_turn(cut_at(LARGE, [CHUNK_BYTES]), unsized)
+    assert get(access, store, host) == LARGE
+
+
+@pytest.mark.parametrize("told", ["*", "1", "9" * 5000])
+def test_a_rest_without_a_believable_size_of_the_file_is_not_taken(patient, store, host, told):
+    def odd(call: Call) -> None:
+        rest_of(call, 100, told, Content_Length=100)
+
+    host.files["/a.png"] = in_turn(cut_at(LARGE, [CHUNK_BYTES]), odd, cut_at(LARGE, []))
+    assert get(patient, store, host) == LARGE
+    assert len([each for each in host.headers if each.startswith("Range")]) == 1
+
+
 def always_cut(call: Call) -> None:
     call.start(Content_Length=1000)
     call.send(b"x" * 10)
@@ -141,6 +178,12 @@ def huge(call: Call) -> None:
     call.hang_up()
 
 
+def countless(call: Call) -> None:
+    call.start(Content_Length="9" * 5000)
+    call.send(LARGE[:1000])
+    call.hang_up()
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "why"),
     [
@@ -149,6 +192,7 @@ def huge(call: Call) -> None:
         (page, BadAnswer, "no AIsuru answer"),
         (endless, BadAnswer, "larger than 1 MiB"),
         (huge, BadAnswer, "larger than 1 MiB"),
+        (countless, BadAnswer, "no number"),
     ],
 )
 def test_what_is_not_the_whole_file_is_not_kept(access, store, host, answer, error, why):

@@ -165,10 +165,12 @@ class _Download:
         too_large = BadAnswer(
             f"the file is larger than {self._limits.size_mib} MiB", "raise `file_mib` in [backup]"
         )
-        if body.length is not None and size_bytes + body.length > most:
+        if body.total is not None and body.total > most:
             raise too_large
         for chunk in body.chunks:
             size_bytes += len(chunk)
             if size_bytes > most:
                 raise too_large
             yield chunk
+        if body.total is not None and size_bytes != body.total:
+            raise Unavailable("only a part of the file came")

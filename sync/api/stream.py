@@ -1,6 +1,7 @@
 """Bodies on their way: how a file is asked for, and how what comes is read within bounds."""
 
 import math
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Protocol
 from sync.errors import BadAnswer, RemoteError, Unavailable
 
 CHUNK_BYTES = 256 * 1024
+_PART = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _ANSWER_S = 600.0
 _ANSWER_BYTES = 256 * 1024 * 1024
 
@@ -28,14 +30,14 @@ class Body:
         mime_type: of the Content-Type header, without parameters.
         etag: the ETag header, or "".
         start: which byte of the file is the first one here.
-        length: how many are announced, or None.
-        chunks: the bytes; raises `Unavailable` if they end before the announced length.
+        total: how many bytes the whole file has, or None if that is not told.
+        chunks: the bytes; they may end before the file does, where only a part of it comes.
     """
 
     mime_type: str
     etag: str
     start: int
-    length: int | None
+    total: int | None
     chunks: Iterable[bytes]
 
 
@@ -74,6 +76,18 @@ class Redirected(BadAnswer):
         super().__init__(f"{name}: redirected", "check `backend_url` and `engine_url`")
         self.base = base
         self.location = location
+
+
+def total_of(content_range: str, offset: int) -> int | None:
+    """How large a file is, of which a part comes; None if it is not what was asked for.
+
+    Args:
+        content_range: the Content-Range header, `bytes FIRST-LAST/TOTAL`.
+        offset: where the part must begin; it may end before the file does (RFC 9110, 15.3.7).
+    """
+    said = _PART.fullmatch(content_range.strip())
+    first, last, total = map(int, said.groups()) if said else (0, 0, 0)
+    return total if first == offset and first <= last < total else None
 
 
 def chunks_of(raw: Raw, deadline: float, late: RemoteError) -> Iterator[bytes]:

@@ -34,7 +34,7 @@ from sync.api.envelope import (
     read_envelope,
 )
 from sync.api.path import fill, name_of
-from sync.api.stream import Ask, Body, Redirected, chunks_of, whole
+from sync.api.stream import Ask, Body, Redirected, chunks_of, total_of, whole
 from sync.document import canonical
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable, UsageError
 from sync.kind import Route
@@ -169,22 +169,20 @@ class Transport:
             late = BadAnswer(
                 f"{name_of(route)}: the file was not here in time", "raise `file_s` in [backup]"
             )
-            start, chunks = 0, chunks_of(response.raw, ask.deadline, late)
+            # As urllib3 reads Content-Length, which may be no number at all.
+            start, total = 0, None if response.raw.chunked else response.raw.length_remaining
+            chunks = chunks_of(response.raw, ask.deadline, late)
             if ask.offset and response.status_code in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE):
                 start = ask.offset
-                is_rest = headers.get("Content-Range", "").startswith(f"bytes {start}-")
-                if not is_rest or headers.get("ETag", ask.etag) != ask.etag:
+                total = total_of(headers.get("Content-Range", ""), start)
+                if total is None or headers.get("ETag", ask.etag) != ask.etag:
                     raise Unavailable(f"{name_of(route)}: another part came than was asked for")
             else:
                 chunks = self._judge(route, response, chunks, kind, file_name)
-            length = headers.get("Content-Length", "")
-            yield Body(
-                kind,
-                headers.get("ETag", ""),
-                start,
-                int(length) if length.isdecimal() else None,
-                self._unless_stopped(chunks),
-            )
+                if total is None and not response.raw.chunked and "Content-Length" in headers:
+                    raise BadAnswer(f"{name_of(route)}: the length of the file is no number")
+            etag = headers.get("ETag", "")
+            yield Body(kind, etag, start, total, self._unless_stopped(chunks))
 
     def repeat(self, attempt: Callable[[], T], *, safe: bool = True) -> T:
         """Run `attempt` again, with growing pauses, while the remote is unavailable.
