@@ -42,6 +42,22 @@ def patient(host: FileHost):
     transport.close()
 
 
+def get_key(access: Access, store: FileStore, key: str, url: str = "", **limits) -> bytes:
+    """Download the file of a key, and give what the store then holds."""
+    access.open()
+    with store.receive() as incoming:
+        download(access, FileRef(key, url), incoming, "", Limits(**limits))
+        blob = incoming.keep()
+    return store.path(blob.sha256).read_bytes()
+
+
+def alive(host: FileHost) -> FileHost:
+    """Let the host say that every session of ours is alive."""
+    told = b'{"resultCode": 0, "isValid": true}'
+    host.files["/memori/v2/Session/s3ss10n/IsValid"] = told
+    return host
+
+
 def get(access: Access, store: FileStore, host: FileHost, **limits) -> bytes:
     """Download `/a.png`, and give what the store then holds."""
     ref = FileRef(f"{host.url}/a.png", f"{host.url}/a.png")
@@ -268,3 +284,58 @@ def test_redirects_in_a_circle_end(access, store, host):
     with pytest.raises(BadAnswer, match="more than 3 times"):
         get(access, store, host, origins=frozenset({host.url}))
     assert len(host.asked) == 4
+
+
+def says(body: bytes, kind: str, status: int = 200, **headers):
+    def answer(call: Call) -> None:
+        call.start(status, Content_Length=len(body), Content_Type=kind, **headers)
+        call.send(body)
+
+    return answer
+
+
+PAGE = b"<!doctype html><title>Maintenance</title>"
+ENVELOPE = b'{"requestID": 1, "resultCode": -601, "resultMessage": "Asset not found"}'
+ON_BACKEND = {
+    "asset/a.png": "/api/v2/Asset/a.png/s3ss10n",
+    "asset/a.json": "/api/v2/Asset/a.json/s3ss10n",
+    "memoriai/memori/cover/E-1": "/api/v1/memoriai/memori/cover/E-1",
+    "guid/0f": "/api/v1/GuidAsset/0f",
+}
+
+
+@pytest.mark.parametrize("more", [0, 100_000])
+@pytest.mark.parametrize("key", ON_BACKEND)
+def test_a_page_of_any_length_is_no_file_unless_the_name_says_so(access, store, host, key, more):
+    host.files[ON_BACKEND[key]] = says(PAGE + b" " * more, "text/html; charset=utf-8")
+    with pytest.raises(BadAnswer):
+        get_key(access, store, key)
+    assert left(store) == []
+
+
+@pytest.mark.parametrize("key", [key for key in ON_BACKEND if "json" not in key])
+def test_json_of_any_length_is_no_picture(access, store, host, key):
+    body = b'{"message": "' + b"x" * 100_000 + b'"}'
+    host.files[ON_BACKEND[key]] = says(body, "application/json")
+    with pytest.raises(BadAnswer):
+        get_key(access, store, key)
+    assert left(store) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.html", "text/html"),
+        ("a.HTM", "text/html"),
+        ("a.json", "application/json"),
+        ("a.gltf", "application/json"),
+        ("a.geojson", "application/json"),
+        ("a.webmanifest", "application/json"),
+        ("a.js.map", "application/json"),
+        ("a.html", "application/octet-stream"),
+    ],
+)
+def test_a_page_or_json_is_a_file_where_the_name_says_so(access, store, host, name, kind):
+    body = b'{"resultCode": 0}' if "json" in kind else PAGE * 9000
+    host.files[f"/api/v2/Asset/{name}/s3ss10n"] = says(body, kind)
+    assert get_key(access, store, f"asset/{name}") == body

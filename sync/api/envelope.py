@@ -4,9 +4,9 @@ The body decides, whatever the HTTP status; only a body that is no envelope is j
 status (aisuru-api.md 2 and 14).
 """
 
-import mimetypes
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from sync.document import parse, storable
@@ -27,7 +27,15 @@ NOT_MODIFIED = 304
 RANGE_NOT_SATISFIABLE = 416
 TOO_MANY = 429
 NOT_FOUND = 404
-_ANSWERS = frozenset({"application/json", "text/html"})
+PROBLEM = "application/problem+json"
+PAGE = "text/html"
+_JSON_FILES = frozenset({"json", "geojson", "topojson", "gltf", "map", "webmanifest"})
+_FILES_OF: Mapping[str, frozenset[str]] = {
+    PAGE: frozenset({"html", "htm", "xhtml"}),
+    "application/json": _JSON_FILES,
+    PROBLEM: frozenset(),
+}
+"""{MIME type in which answers come: extensions of files that may have it, too}."""
 _LATER = frozenset({408, TOO_MANY, 500, 502, 503, 504})
 _ELSEWHERE = "check `backend_url` and `engine_url`"
 _SESSION_NAMED = re.compile(r"(session with id\s*\"?)[^\"\s]+", re.IGNORECASE)
@@ -85,16 +93,17 @@ def is_answer(data: bytes, mime_type: str, file_name: str) -> bool:
     """Is this an answer of the remote about a file, and not the file (aisuru-api.md 9.2)?
 
     Args:
-        data: the start of the body.
-        mime_type: that the remote gives it.
-        file_name: of what was asked for: its extension says what may be JSON or HTML.
+        data: the body, if it is short enough for an envelope, else nothing of it.
+        mime_type: that the remote gives it: a page or JSON is a file only if its name says so.
+        file_name: of what was asked for, which may have no extension.
     """
-    expected, _ = mimetypes.guess_type(file_name)
+    extension = PurePosixPath(file_name).suffix[1:].lower()
+    if mime_type in _FILES_OF and extension not in _FILES_OF[mime_type]:
+        return True
     answer = _object(data) if data.lstrip()[:1] == b"{" else {}
-    if expected == "application/json":
+    if extension in _JSON_FILES:
         return "requestID" in answer and _code(answer) not in (None, 0)
-    is_other = expected is not None and mime_type in _ANSWERS and mime_type != expected
-    return _code(answer) is not None or is_other
+    return _code(answer) is not None
 
 
 def refusal(name: str, code: int, message: str) -> RemoteError:

@@ -285,8 +285,8 @@ class Transport:
         start = b""
         while len(start) <= _ENVELOPE_BYTES and (chunk := next(chunks, b"")):
             start += chunk
-        is_short = len(start) <= _ENVELOPE_BYTES
-        if response.status_code != OK or (is_short and is_answer(start, mime_type, file_name)):
+        envelope = start if len(start) <= _ENVELOPE_BYTES else b""
+        if response.status_code != OK or is_answer(envelope, mime_type, file_name):
             # A page that the Backend gives is a proxy's; other hosts have nothing else to say.
             is_its_word = mime_type != "text/html" or "://" in route.template
             is_bare = not start.lstrip().startswith(b"{")
