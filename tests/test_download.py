@@ -12,7 +12,7 @@ from sync.api.download import Limits, download
 from sync.api.remote import Access
 from sync.api.stream import CHUNK_BYTES
 from sync.api.transport import Transport
-from sync.errors import BadAnswer, Unavailable
+from sync.errors import BadAnswer, NotFound, Unavailable
 from sync.files import FileStore
 from sync.kind import Route
 from sync.link import FileRef
@@ -339,3 +339,56 @@ def test_a_page_or_json_is_a_file_where_the_name_says_so(access, store, host, na
     body = b'{"resultCode": 0}' if "json" in kind else PAGE * 9000
     host.files[f"/api/v2/Asset/{name}/s3ss10n"] = says(body, kind)
     assert get_key(access, store, f"asset/{name}") == body
+
+
+def in_chunks(body: bytes, first: int, status: int = 200):
+    def answer(call: Call) -> None:
+        kind = "application/octet-stream"
+        call.start(status, Transfer_Encoding="chunked", Content_Type=kind)
+        for part in (body[:first], body[first:]):
+            call.send(b"%x\r\n%b\r\n" % (len(part), part))
+            sleep(0.02)
+        call.send(b"0\r\n\r\n")
+
+    return answer
+
+
+@pytest.mark.parametrize("key", ON_BACKEND)
+def test_an_answer_about_a_file_is_no_file_however_it_is_cut_in_chunks(access, store, host, key):
+    alive(host).files[ON_BACKEND[key]] = in_chunks(ENVELOPE, 20)
+    with pytest.raises(NotFound):
+        get_key(access, store, key)
+    assert left(store) == []
+
+
+def test_a_dead_session_that_is_told_in_chunks_is_renewed(access, store, host):
+    gone = b'{"resultCode": 404, "resultMessage": "Session with ID \\"dead\\" not found"}'
+    host.files["/api/v2/Asset/a.png/dead"] = in_chunks(gone, 20, 404)
+    host.files["/api/v2/Asset/a.png/alive"] = LARGE
+    sessions = iter(("dead", "alive"))
+    assert get_key(
+        Access(access.transport, "session", lambda: next(sessions)), store, "asset/a.png"
+    )
+    assert [each.rpartition("/")[2] for each in host.asked] == ["dead", "alive"]
+
+
+@pytest.mark.parametrize("key", [*ON_BACKEND, ""])
+def test_an_empty_body_is_no_file(access, store, host, key):
+    host.files[ON_BACKEND.get(key, "/a.png")] = b""
+    with pytest.raises(BadAnswer, match="empty"):
+        get_key(access, store, key or f"{host.url}/a.png", f"{host.url}/a.png" * (not key))
+    assert left(store) == []
+
+
+def test_problem_details_with_404_mean_that_a_file_is_not_there(access, store, host):
+    body = b'{"title": "Not Found", "status": 404}'
+    problem = says(body, "application/problem+json", 404)
+    alive(host).files[ON_BACKEND["asset/a.png"]] = problem
+    with pytest.raises(NotFound):
+        get_key(access, store, "asset/a.png")
+
+
+def test_a_host_that_is_busy_is_asked_again_even_if_it_says_so_compressed(patient, store, host):
+    busy = says(gzip.compress(b"<p>busy"), "text/html", 503, Content_Encoding="gzip")
+    host.files["/a.png"] = in_turn(busy, cut_at(LARGE, []))
+    assert get(patient, store, host) == LARGE

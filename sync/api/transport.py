@@ -28,7 +28,9 @@ from sync.api.envelope import (
     NOT_FOUND,
     NOT_MODIFIED,
     OK,
+    PAGE,
     PARTIAL_CONTENT,
+    PROBLEM,
     RANGE_NOT_SATISFIABLE,
     is_answer,
     read_envelope,
@@ -164,8 +166,6 @@ class Transport:
                 return
             headers = response.headers
             kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            if headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise BadAnswer(f"{name_of(route)}: the file came compressed, unasked")
             late = BadAnswer(
                 f"{name_of(route)}: the file was not here in time", "raise `file_s` in [backup]"
             )
@@ -181,6 +181,8 @@ class Transport:
                 chunks = self._judge(route, response, chunks, kind, file_name)
                 if total is None and not response.raw.chunked and "Content-Length" in headers:
                     raise BadAnswer(f"{name_of(route)}: the length of the file is no number")
+            if headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise BadAnswer(f"{name_of(route)}: the file came compressed, unasked")
             etag = headers.get("ETag", "")
             yield Body(kind, etag, start, total, self._unless_stopped(chunks))
 
@@ -288,12 +290,15 @@ class Transport:
         envelope = start if len(start) <= _ENVELOPE_BYTES else b""
         if response.status_code != OK or is_answer(envelope, mime_type, file_name):
             # A page that the Backend gives is a proxy's; other hosts have nothing else to say.
-            is_its_word = mime_type != "text/html" or "://" in route.template
-            is_bare = not start.lstrip().startswith(b"{")
+            is_its_word = mime_type != PAGE or "://" in route.template
+            is_bare = mime_type == PROBLEM or not start.lstrip().startswith(b"{")
             if response.status_code == NOT_FOUND and is_bare and is_its_word:
                 raise NotFound(f"{name_of(route)}: HTTP 404", code=NOT_FOUND)
             self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
+        if not start:
+            # No one can upload an empty file (aisuru-api.md 9, code -504).
+            raise BadAnswer(f"{name_of(route)}: the file came empty")
         return itertools.chain((start,), chunks)
 
     def _unless_stopped(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
