@@ -239,14 +239,29 @@ def test_a_file_that_drips_is_given_up_in_time(access, store, host):
     assert left(store) == []
 
 
-def test_a_file_without_a_length_is_whole_when_the_connection_ends(access, store, host):
-    def unsized(call: Call) -> None:
-        call.start(Connection="close")
-        call.send(LARGE)
+def unsized(data: bytes):
+    def answer(call: Call) -> None:
+        call.start(Connection="close", ETag='"1"')
+        call.send(data)
         call.hang_up()
 
-    host.files["/a.png"] = unsized
-    assert get(access, store, host) == LARGE
+    return answer
+
+
+def test_a_file_without_a_length_is_whole_if_it_comes_twice_alike(patient, store, host):
+    cut, whole = unsized(LARGE[: CHUNK_BYTES * 2]), unsized(LARGE)
+    host.files["/a.png"] = in_turn(cut, whole)
+    assert get(patient, store, host) == LARGE
+    assert host.asked == ["/a.png"] * 3
+    assert not [each for each in host.headers if each.startswith("Range")]
+
+
+def test_a_file_without_a_length_that_ends_elsewhere_each_time_is_not_kept(access, store, host):
+    parts = (unsized(LARGE[:cut]) for cut in (3000, 4000, 2000))
+    host.files["/a.png"] = in_turn(*parts)
+    with pytest.raises(Unavailable, match="where the file ends is not told"):
+        get(access, store, host)
+    assert left(store) == []
 
 
 def redirect(location: str):

@@ -31,6 +31,7 @@ class Body:
         etag: the ETag header, or "".
         start: which byte of the file is the first one here.
         total: how many bytes the whole file has, or None if that is not told.
+        has_end: the end is told apart from a cut, by a length or by the last chunk.
         chunks: the bytes; they may end before the file does, where only a part of it comes.
     """
 
@@ -38,6 +39,7 @@ class Body:
     etag: str
     start: int
     total: int | None
+    has_end: bool
     chunks: Iterable[bytes]
 
 

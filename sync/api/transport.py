@@ -170,8 +170,9 @@ class Transport:
                 f"{name_of(route)}: the file was not here in time", "raise `file_s` in [backup]"
             )
             # As urllib3 reads Content-Length, which may be no number at all.
-            start, total = 0, None if response.raw.chunked else response.raw.length_remaining
-            chunks = chunks_of(response.raw, ask.deadline, late)
+            raw, start = response.raw, 0
+            total = None if raw.chunked else raw.length_remaining
+            chunks = chunks_of(raw, ask.deadline, late)
             if ask.offset and response.status_code in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE):
                 start = ask.offset
                 total = total_of(headers.get("Content-Range", ""), start)
@@ -179,12 +180,13 @@ class Transport:
                     raise Unavailable(f"{name_of(route)}: another part came than was asked for")
             else:
                 chunks = self._judge(route, response, chunks, kind, file_name)
-                if total is None and not response.raw.chunked and "Content-Length" in headers:
+                if total is None and not raw.chunked and "Content-Length" in headers:
                     raise BadAnswer(f"{name_of(route)}: the length of the file is no number")
             if headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise BadAnswer(f"{name_of(route)}: the file came compressed, unasked")
             etag = headers.get("ETag", "")
-            yield Body(kind, etag, start, total, self._unless_stopped(chunks))
+            has_end = raw.chunked or total is not None
+            yield Body(kind, etag, start, total, has_end, self._unless_stopped(chunks))
 
     def repeat(self, attempt: Callable[[], T], *, safe: bool = True) -> T:
         """Run `attempt` again, with growing pauses, while the remote is unavailable.
