@@ -407,3 +407,47 @@ def test_a_host_that_is_busy_is_asked_again_even_if_it_says_so_compressed(patien
     busy = says(gzip.compress(b"<p>busy"), "text/html", 503, Content_Encoding="gzip")
     host.files["/a.png"] = in_turn(busy, cut_at(LARGE, []))
     assert get(patient, store, host) == LARGE
+
+
+@pytest.mark.parametrize(
+    "no", [says(b"not found", "text/html", 404), says(b"", "image/png"), redirect("http://[")]
+)
+def test_whatever_keeps_the_backend_from_giving_an_asset_its_own_url_is_tried(
+    access, store, host, no
+):
+    with FileHost() as other:
+        other.files["/a.png"] = LARGE
+        alive(host).files[ON_BACKEND["asset/a.png"]] = no
+        assert get_key(access, store, "asset/a.png", f"{other.url}/a.png") == LARGE
+
+
+def test_an_own_url_that_has_nothing_either_does_not_make_a_page_mean_missing(access, store, host):
+    with FileHost() as other:
+        host.files[ON_BACKEND["asset/a.png"]] = says(PAGE, "text/html", 404)
+        with pytest.raises(BadAnswer, match="no AIsuru answer"):
+            get_key(access, store, "asset/a.png", f"{other.url}/a.png")
+
+
+def test_bytes_of_two_hosts_are_never_joined_even_if_they_call_their_versions_alike(
+    access, store, host
+):
+    with FileHost() as other:
+        other.files["/a.png"] = cut_at(LARGE[::-1], [])
+        gone = says(b"", "text/plain", 404)
+        cut = cut_at(LARGE, [CHUNK_BYTES])
+        alive(host).files[ON_BACKEND["asset/a.png"]] = in_turn(cut, gone)
+        assert get_key(access, store, "asset/a.png", f"{other.url}/a.png") == LARGE[::-1]
+
+
+@pytest.mark.parametrize("code", [-13, -101, 403])
+def test_what_another_host_says_of_an_account_or_session_is_not_about_ours(
+    access, store, host, code
+):
+    body = b'{"resultCode": %d, "resultMessage": "no"}' % code
+    with FileHost() as other:
+        host.files["/a.png"] = other.files["/a.png"] = says(body, "application/json")
+        host.files[ON_BACKEND["asset/a.png"]] = redirect(f"{other.url}/a.png")
+        with pytest.raises(BadAnswer):
+            get(access, store, host)
+        with pytest.raises(BadAnswer):
+            get_key(access, store, "asset/a.png", origins=frozenset({other.url}))

@@ -163,6 +163,19 @@ def test_a_file_that_comes_back_unchanged_is_not_missing_any_more(
     assert files(work) == {f"{host.url}/cover.png": ("stored", len(PNG))}
 
 
+def test_another_host_that_speaks_of_a_password_ends_no_backup(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
+):
+    host.files |= {"/a.png": b'{"resultCode": -13}', "/b.png": PNG}
+    work.settle(sandbox, assets=host.url)
+    refer(guide, f"{host.url}/a.png", f"{host.url}/b.png")
+    work.backup(code=3)
+    assert files(work) == {
+        f"{host.url}/a.png": ("failed", None),
+        f"{host.url}/b.png": ("stored", len(PNG)),
+    }
+
+
 @pytest.mark.parametrize("number", range(4))
 def test_killed_in_the_middle_of_a_download_nothing_half_is_left(
     work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent, number: int

@@ -13,7 +13,16 @@ from urllib.parse import urljoin
 
 from sync.api.remote import Access
 from sync.api.stream import Ask, Body, Redirected
-from sync.errors import AccountRefused, BadAnswer, Refused, RemoteError, Unavailable, UsageError
+from sync.errors import (
+    AccessDenied,
+    AccountRefused,
+    BadAnswer,
+    CredentialGone,
+    Refused,
+    RemoteError,
+    Unavailable,
+    UsageError,
+)
 from sync.kind import Route
 from sync.link import FileRef, origin_of
 
@@ -61,7 +70,7 @@ def download(
     Args:
         access: whose session the Backend is told.
         ref: an asset or legacy file, which the Backend gives, or a URL on a configured origin.
-            Where an asset has both, its URL is tried once if the Backend refuses.
+            Where an asset has both, its URL is tried once if the Backend does not give it.
         sink: empty.
         etag: the version that is stored already, or "".
         limits: for this file.
@@ -90,28 +99,36 @@ class _Download:
         self._endless = b""
 
     def run(self) -> str | None:
-        ref = self._ref
+        ref, repeat = self._ref, self._access.transport.repeat
         if not ref.is_on_backend:
-            return self._while_it_grows(self._elsewhere)
+            return self._while_it_grows(lambda: repeat(self._elsewhere))
         try:
-            return self._while_it_grows(lambda: self._access.under_credential(self._on_backend))
-        except Refused as refused:
-            if not ref.url or isinstance(refused, AccountRefused):
+            return self._while_it_grows(
+                lambda: repeat(lambda: self._access.under_credential(self._on_backend))
+            )
+        except (Refused, BadAnswer) as error:
+            if not ref.url or isinstance(error, AccountRefused):
                 raise
-            try:
-                return self._elsewhere()
-            except Refused:
-                raise refused from None
-            except RemoteError as error:
-                # Whatever is wrong with that host says nothing about other files.
-                raise BadAnswer(f"{refused}; {error}") from None
+            return self._instead(error)
+
+    def _instead(self, first: RemoteError) -> str | None:
+        """Try the file's own URL once, after what the Backend said; its word counts more."""
+        # A version of the Backend's says nothing about bytes elsewhere.
+        self._resumed_at = self._sink.size_bytes
+        try:
+            return self._while_it_grows(self._elsewhere)
+        except Refused:
+            raise first from None
+        except RemoteError as error:
+            # Whatever is wrong with that host says nothing about other files.
+            raise BadAnswer(f"{first}; {error}") from None
 
     def _while_it_grows(self, attempt: Callable[[], str | None]) -> str | None:
-        """Try again as any call, and go on as long as each turn brings bytes."""
+        """Go on as long as each turn brings bytes."""
         while True:
             before = self._sink.size_bytes
             try:
-                return self._access.transport.repeat(attempt)
+                return attempt()
             except Unavailable:
                 if self._sink.size_bytes <= before:
                     raise
@@ -139,6 +156,11 @@ class _Download:
                     return body.mime_type
             except Redirected as error:
                 route, path, query = self._moved(error), {}, {}
+            except (AccessDenied, CredentialGone) as error:
+                if "://" not in route.template:
+                    raise
+                # Another host was told no credential, so it has nothing to say about ours.
+                raise BadAnswer(str(error)) from None
         raise BadAnswer(f"a file is redirected more than {_REDIRECTS} times")
 
     def _ask(self) -> Ask:
