@@ -451,3 +451,20 @@ def test_what_another_host_says_of_an_account_or_session_is_not_about_ours(
             get(access, store, host)
         with pytest.raises(BadAnswer):
             get_key(access, store, "asset/a.png", origins=frozenset({other.url}))
+
+
+def test_the_body_of_a_redirect_is_not_even_read(access, store, host):
+    def far(call: Call) -> None:
+        call.start(302, Location="/b.png", Transfer_Encoding="chunked", Content_Encoding="gzip")
+        for _ in count():
+            call.send(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+
+    host.files |= {"/a.png": far, "/b.png": LARGE}
+    assert get(access, store, host, origins=frozenset({host.url})) == LARGE
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://a:b/", "http://\xff/", "", "//"])
+def test_a_call_that_is_redirected_to_nowhere_has_a_bad_answer(access, host, location):
+    host.files["/api/v2/User/t"] = redirect(location)
+    with pytest.raises(BadAnswer):
+        access.transport.call(Route("GET", "/api/v2/User/{token}"), {"token": "t"})

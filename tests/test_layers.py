@@ -37,7 +37,7 @@ BESIDE = {
 }  # fmt: skip
 
 THIRD_PARTIES = {
-    "requests": {"api/transport"},
+    "requests": {"api/transport", "api/pool"},
     "requests_toolbelt": {"api/transport"},
     "urllib3": {"api/transport"},
     "tenacity": {"api/transport"},

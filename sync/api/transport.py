@@ -1,12 +1,10 @@
-"""HTTP to the remote: one guarded connection pool, timeouts, retry, redaction.
+"""HTTP to the remote: timeouts, retry, redaction.
 
-The only user of requests and tenacity. Calls are known by their route template, never by their
+Calls are known by their route template, never by their
 URL, because session IDs and tokens stand in the path (aisuru-api.md 1).
 """
 
-import http.cookiejar
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +18,6 @@ import requests
 import structlog
 import tenacity
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from requests_toolbelt import MultipartEncoder
 
@@ -36,9 +33,10 @@ from sync.api.envelope import (
     read_envelope,
 )
 from sync.api.path import fill, name_of
+from sync.api.pool import pool
 from sync.api.stream import Ask, Body, Redirected, chunks_of, total_of, whole
 from sync.document import canonical
-from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable, UsageError
+from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable
 from sync.kind import Route
 from sync.link import is_loopback, origin_of
 from sync.redact import Redactor
@@ -89,7 +87,7 @@ class Transport:
         self._backend = origin_of(backend_url)
         self._retry_s = retry_s
         self._proxies: dict[str, Any] = {}
-        self._http = _pool(concurrency)
+        self._http = pool(concurrency)
         self._log = structlog.get_logger("transport")
 
     def close(self) -> None:
@@ -229,7 +227,14 @@ class Transport:
     ) -> Iterator[requests.Response]:
         name, url = name_of(route), self._url(route, path)
         try:
-            with self._send(name, route.method, url, options) as response:
+            with self._http.request(
+                route.method,
+                url,
+                allow_redirects=False,
+                timeout=(CONNECT_S, READ_S),
+                proxies=self._proxies_for(origin_of(url)),
+                **options,
+            ) as response:
                 self._log.debug("call.answered", route=name, status=response.status_code)
                 if response.is_redirect:
                     raise Redirected(name, url, response.headers["Location"])
@@ -237,24 +242,6 @@ class Transport:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their own messages hold the URL.
             raise _lost(name, urlsplit(url).netloc, error) from None
-
-    def _send(
-        self, name: str, method: str, url: str, options: Mapping[str, Any]
-    ) -> requests.Response:
-        try:
-            return self._http.request(
-                method,
-                url,
-                allow_redirects=False,
-                timeout=(CONNECT_S, READ_S),
-                proxies=self._proxies_for(origin_of(url)),
-                **options,
-            )
-        except requests.RequestException:
-            raise
-        except ValueError:
-            # What requests makes of a redirect to a URL that is none.
-            raise BadAnswer(f"{name}: redirected to nowhere") from None
 
     def _url(self, route: Route, path: Mapping[str, Any]) -> str:
         if "://" in route.template:
@@ -364,18 +351,3 @@ def _pause(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after_s if isinstance(error, Unavailable) else None
     return max(_growing(state), asked or 0.0)
-
-
-def _pool(concurrency: int) -> requests.Session:
-    """A session that threads may share: no cookies, and no look at the environment per call."""
-    http_session = requests.Session()
-    http_session.trust_env = False
-    http_session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
-    if bundle and not Path(bundle).exists():
-        raise UsageError("$REQUESTS_CA_BUNDLE names a file that is not there")
-    http_session.verify = bundle or True
-    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=concurrency)
-    http_session.mount("https://", adapter)
-    http_session.mount("http://", adapter)
-    return http_session
