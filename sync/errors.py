@@ -59,6 +59,7 @@ class Unavailable(RemoteError):
     Attributes:
         carried_out: False if the call surely was not carried out, so that even a POST may be
             repeated.
+        answered: False if not even a status came, or what came was cut.
         retry_after_s: how long the remote asked to wait, if it did.
     """
 
@@ -68,10 +69,12 @@ class Unavailable(RemoteError):
         hint: str = "",
         *,
         carried_out: bool = True,
+        answered: bool = True,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.carried_out = carried_out
+        self.answered = answered
         self.retry_after_s = retry_after_s
 
 

@@ -59,7 +59,8 @@ def fetch(
     Raises:
         AccountRefused, Unavailable, StorageError, Interrupted: no other file would fare better.
     """
-    # Another host that is dead is not waited for again, and keeps no file of the Backend away.
+    # Another host that gives no byte is not waited for again, and keeps no file of the Backend
+    # away. One that answers, if only that it is busy, may do better with the next file.
     dead: set[str] = set()
 
     def one(each: tuple[FileRef, Document]) -> Fetched:
@@ -119,9 +120,11 @@ def fetch_one(
         log.warning("file.missing", key=ref.key, is_new=is_new)
         return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new)
     except RemoteError as error:
-        if isinstance(error, Unavailable) and not error.carried_out:
-            # The remote cannot be reached at all: the other files need not be tried.
-            raise
+        if isinstance(error, Unavailable):
+            is_silent = not error.answered and not incoming.size_bytes
+            if not error.carried_out or (is_silent and not ref.is_on_backend):
+                # The host cannot be reached at all: its other files need not be tried.
+                raise
         return _failed(store, ref, known, str(error))
 
 

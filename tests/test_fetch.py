@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from threading import Event
+from time import sleep
 
 import pytest
 from file_host import LARGE, PNG, Call, FileHost, cut_at
@@ -140,6 +141,43 @@ def test_a_dead_host_keeps_no_file_of_the_remote_away(
     assert outcome.code == 3
     assert files(work)[late] == ("stored", len(asset.content))
     assert sorted(status for status, _ in files(work).values()) == ["failed"] * 3 + ["stored"]
+
+
+def silent(_: Call) -> None:
+    sleep(3)
+
+
+def stalling(call: Call) -> None:
+    call.start(Content_Length=len(PNG))
+    sleep(3)
+
+
+def lifeless(call: Call) -> None:
+    call.hang_up()
+
+
+@pytest.mark.parametrize("answer", [silent, stalling, lifeless])
+def test_a_host_that_gives_no_byte_is_not_waited_for_with_every_file(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent, monkeypatch, answer
+):
+    monkeypatch.setattr("sync.api.transport.READ_S", 0.3)
+    host.files |= {f"/{each}.png": answer for each in range(20)}
+    work.settle(sandbox, assets=host.url)
+    refer(guide, *(f"{host.url}/{each}.png" for each in range(20)))
+    work.backup(code=3)
+    assert len(host.asked) < 10
+    assert {status for status, _ in files(work).values()} == {"failed"}
+
+
+def test_a_host_that_is_busy_with_one_file_is_asked_for_the_others(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
+):
+    host.files = {f"/{each}.png": PNG for each in range(10)}
+    host.files["/0.png"] = lambda call: call.start(503, Content_Length=0)
+    work.settle(sandbox, assets=host.url)
+    refer(guide, *(host.url + path for path in host.files))
+    work.backup(code=3)
+    assert [*files(work).values()].count(("stored", len(PNG))) == 9
 
 
 def test_a_file_that_comes_back_unchanged_is_not_missing_any_more(

@@ -208,6 +208,21 @@ def test_a_host_that_nobody_listens_on_is_unavailable_and_was_not_reached(stop):
     transport.close()
 
 
+def test_a_host_whose_name_means_nothing_was_not_reached_either(stop, monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    transport = Transport(
+        "https://nowhere.example", "https://nowhere.example",
+        redactor=Redactor(), stop=stop, retry_s=0,
+    )  # fmt: skip
+    with pytest.raises(Unavailable, match="cannot connect") as raised:
+        transport.call(ADD, PATH, {})
+    assert not raised.value.carried_out
+    transport.close()
+
+
 def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remote):
     remote.get(
         ASSET_URL, body=b"x" * 600_000, content_type="image/png; q=1", headers={"ETag": '"1"'}

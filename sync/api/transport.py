@@ -320,12 +320,22 @@ def _lost(name: str, host: str, error: Exception) -> RemoteError:
     if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         return BadAnswer(f"{name}: the TLS certificate of {host} is not accepted", hint)
     if isinstance(error, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-        return Unavailable(f"{name}: no answer from {host} in time", hint)
-    if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
-        return Unavailable(f"{name}: cannot connect to {host}", hint, carried_out=False)
+        return Unavailable(f"{name}: no answer from {host} in time", hint, answered=False)
+    if isinstance(error, requests.ConnectTimeout) or _is_unreached(error):
+        why = f"{name}: cannot connect to {host}"
+        return Unavailable(why, hint, carried_out=False, answered=False)
     if isinstance(error, requests.ConnectionError | broken):
-        return Unavailable(f"{name}: the connection to {host} broke", hint)
+        return Unavailable(f"{name}: the connection to {host} broke", hint, answered=False)
     return BadAnswer(f"{name}: {type(error).__name__}", hint)
+
+
+def _is_unreached(error: Exception) -> bool:
+    """Was there no connection at all: nobody listens, or the name of the host means nothing?"""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    # A proxy's error holds the one that it stands for.
+    reason = getattr(reason, "original_error", reason)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 def _seconds(retry_after: str) -> float | None:
