@@ -38,7 +38,8 @@ _SESSION_IN_TEXT = re.compile(
 )
 # Where a text is a URL and nothing else, its file name may hold blanks.
 _SESSION_IN_URL = re.compile(
-    r"(\s*https?://[^\n]*/api/v\d+/asset/[^/\n]+/+)([^/\n?#]+)([/?#][^\n]*)?\s*", re.IGNORECASE
+    r"(\s*(?:(?:https?:)?//[^\n]*)?/api/v\d+/asset/[^/\n]+/+)([^/\s?#]+)([/?#][^\n]*)?\s*",
+    re.IGNORECASE,
 )
 _STAMPS = frozenset({"creationTimestamp", "lastChangeTimestamp"})
 _OLD_NAMES = frozenset({"creationName", "lastChangeName"})

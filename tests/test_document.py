@@ -95,6 +95,8 @@ def test_session_ids_in_audit_fields_become_marks_at_any_depth():
         f'{{"url": "https://x.example/api/v2/asset/a.png/{SESSION}"}}',
         f"<a href='/api/v1/memoriai/memory/x.png?a=b&amp;memori-ai-session-id={SESSION}'>",
         f"https://assets.memori.ai/api/v2/asset/a b.png/{SESSION}",
+        f"/api/v2/asset/a b.png/{SESSION}",
+        f" //assets.memori.ai/api/v2/asset/it's.png/{SESSION}?x=1\n",
         f"https://assets.memori.ai/api/v2/asset/a.png//{SESSION}",
         f"https://assets.memori.ai/api/v2/asset/a.png%2F{SESSION}",
     ],
@@ -103,6 +105,11 @@ def test_session_ids_appended_to_urls_become_marks_inside_any_text(text: str):
     clean = scrub({"text": text})["text"]
     assert SESSION not in clean
     assert clean == text.replace(SESSION, session_mark(SESSION))
+
+
+@pytest.mark.parametrize("text", ["/api/v2/asset/a.png or /b c", "/api/v2/asset/a b.png/ is it"])
+def test_a_text_that_begins_with_a_url_stays_as_it_is(text: str):
+    assert scrub({"text": text})["text"] == text
 
 
 def test_a_document_nested_beyond_reason_is_a_bad_answer():

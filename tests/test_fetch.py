@@ -104,6 +104,18 @@ def test_no_host_but_the_remote_is_ever_told_a_session_or_a_token(
     assert not re.search("cookie|authorization|referer", told)
 
 
+@pytest.mark.parametrize("start", ["", "//assets.memori.ai", "https://assets.memori.ai"])
+def test_a_session_behind_a_name_with_a_blank_does_not_get_into_the_mirror(
+    work: Workplace, guide: Agent, start: str
+):
+    session = "5e551000-dead-4000-8000-0000000000aa"
+    refer(guide, f"{start}/api/v2/asset/a b.png/{session}")
+    work.backup(code=3)
+    told = work.sql("select document from change") + work.sql("select url from medium")
+    assert "a b.png/~" in str(told)
+    assert session not in str(told)
+
+
 def test_a_full_disk_ends_the_backup_with_8_and_leaves_no_half_file(
     work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
 ):
