@@ -28,6 +28,10 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")
 _DECODER = msgspec.json.Decoder()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Control characters, and what UTF-8 cannot say, are fit for no database, terminal or request.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+LONGEST_KEY_BYTES = 2000
+"""An index of PostgreSQL holds 2704 bytes at most, other columns included."""
 _MARK = re.compile(r"~[0-9a-f]{16}")
 # A session ID follows an asset's file name, or stands in the query of a legacy URL
 # (aisuru-api.md 8.4, 9.3 and 9.4); both occur inside longer texts.
@@ -79,6 +83,11 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def is_fit(text: str) -> bool:
+    """Can a text be kept as it is, as a key or a URL, on any database and in any request?"""
+    return not _UNFIT.search(text)
 
 
 def scrub(document: Document, depth: int = 0) -> Document:

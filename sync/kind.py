@@ -16,7 +16,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sync.document import SESSION_FIELDS, Document, canonical, map_texts
+from sync.document import (
+    LONGEST_KEY_BYTES,
+    SESSION_FIELDS,
+    Document,
+    canonical,
+    is_fit,
+    map_texts,
+)
 from sync.errors import BadAnswer
 from sync.field import (
     TEXT,
@@ -47,7 +54,6 @@ AUDIT: Fields = {
 
 _PAGE = "/{from}/{howMany}"
 # An index of PostgreSQL takes no more.
-_LONGEST_KEY = 500
 
 
 @dataclass(frozen=True)
@@ -320,8 +326,10 @@ class Kind:
 
 
 def is_usable_key(key: Any) -> bool:
-    """Can a remote's id be kept, and sent back in a path? No real one is odd or long."""
-    return isinstance(key, str) and key.isprintable() and 0 < len(key.strip()) <= _LONGEST_KEY
+    """Can a remote's id, or the name of a file, be kept, and sent back in a path?"""
+    if not isinstance(key, str) or not key.strip() or not is_fit(key):
+        return False
+    return len(key.encode()) <= LONGEST_KEY_BYTES
 
 
 def children(kind: Kind, kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:

@@ -4,12 +4,13 @@ The URLs of our files occur on any host, in any letter case, alone or inside a t
 around them, and in the forms of earlier years (aisuru-api.md 8.4, 9.2, 9.3 and 9.4).
 """
 
+import hashlib
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from sync.document import Document, canonical
+from sync.document import LONGEST_KEY_BYTES, Document, canonical, is_fit
 from sync.errors import UsageError
 
 _ASSET_PATH = re.compile(r"/api/v\d+/asset/(?P<file>[^/]+)(/[^/]*)?/*", re.IGNORECASE)
@@ -19,8 +20,9 @@ _LEGACY_PATH = re.compile(
     re.IGNORECASE,
 )
 _ASSET_IN_TEXT = re.compile(
-    r"""(?:https?://[^/\s"'<>\\]+)?/api/v\d+/asset/"""
-    r"""(?P<file>(?:[\w@-]|%[0-9a-f]{2})+(?:\.[\w@-]+)*)(?P<mark>/~[0-9a-f]{16})?""",
+    r"""(?:(?:https?:)?//[^/\s"'<>\\]+)?/api/v\d+/asset/"""
+    r"""(?P<file>(?:[\w@-]|%[0-9a-f]{2})+(?:\.(?:[\w@-]|%[0-9a-f]{2})+)*)"""
+    r"""(?P<mark>/~[0-9a-f]{16})?""",
     re.IGNORECASE,
 )
 _LEGACY_IN_TEXT = re.compile(
@@ -33,8 +35,8 @@ TRACES = ("/api/v", "cloud://", "guid://")
 
 _FORMATS = "favicon|16x16|32x32|180x180|192x192|300x300|512x512"
 _RESIZED = re.compile(rf"@(?:{_FORMATS})(?=\.[^.]*$)", re.IGNORECASE)
-_SESSION_QUERY = re.compile(r"(?:^|&)memori-ai-session-id=[^&]*")
-_LONGEST_KEY = 500
+_SESSION_QUERY = re.compile(r"(?:^|&)memori-ai-session-id=[^&]*", re.IGNORECASE)
+_USUAL_PORT = {"http": re.compile(r":(?:0*80)?$"), "https": re.compile(r":(?:0*443)?$")}
 _ASSET, _CLOUD, _GUID, _MEMORIAI = "asset/", "cloud/", "guid/", "memoriai/"
 _ON_BACKEND = {
     _CLOUD: "/api/v1/CloudAsset/",
@@ -50,7 +52,9 @@ class FileRef:
 
     Attributes:
         key: what identifies it, whatever the form of its URL: `asset/<file>` for assets,
-            `cloud/<path>`, `guid/<id>` and `memoriai/<path>` for legacy files, else the URL.
+            `cloud/<path>`, `guid/<id>` and `memoriai/<path>` for legacy files, else the URL with
+            its query but without a session, as `/i?id=1` and `/i?id=2` are two files; the end of
+            one that is too long is replaced by its hash.
         url: where it is, or may be besides the Backend; "" if only the Backend has it.
     """
 
@@ -67,6 +71,12 @@ class FileRef:
         """The path of a legacy file on the Backend, "" for other files."""
         start, slash, rest = self.key.partition("/")
         return _ON_BACKEND[start + slash] + rest if start + slash in _ON_BACKEND else ""
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the path, whose extension may tell what the file is."""
+        path = self.key if self.is_on_backend else self.key.partition("?")[0]
+        return path.rpartition("/")[2]
 
     @property
     def is_on_backend(self) -> bool:
@@ -92,19 +102,28 @@ def file_ref(url: str, origins: Container[str]) -> FileRef | None:
         parts = urlsplit(url.strip())
     except ValueError:
         return None
-    origin = f"{parts.scheme}://{parts.netloc}".lower()
+    origin = _origin(parts)
+    where = ""
     if key := _own_key(parts):
         asset = _ASSET_PATH.fullmatch(parts.path)
-        where = ""
         if asset and origin in origins:
             where = origin + _RESIZED.sub("", parts.path[: asset.end("file")])
     elif origin in origins and _is_straight(parts.path.strip("/")):
-        key = origin + parts.path.rstrip("/")
-        query = _SESSION_QUERY.sub("", parts.query)
-        where = f"{key}?{query}" if query else key
-    if not key or not key.isprintable() or len(key) > _LONGEST_KEY:
+        query = _SESSION_QUERY.sub("", parts.query).lstrip("&")
+        where = origin + parts.path.rstrip("/") + (f"?{query}" if query else "")
+    if not (key or where) or not is_fit(key + where):
         return None
-    return FileRef(key, where)
+    key = key or _short(where)
+    return FileRef(key, where) if len(key.encode()) <= LONGEST_KEY_BYTES else None
+
+
+def _short(url: str) -> str:
+    """A URL as a key: one that would be too long keeps only its beginning, and a hash of all."""
+    data = url.encode()
+    if len(data) <= LONGEST_KEY_BYTES:
+        return url
+    start = data[: LONGEST_KEY_BYTES // 2].decode(errors="ignore")
+    return f"{start}~{hashlib.sha256(data).hexdigest()}"
 
 
 def _own_key(parts: SplitResult) -> str:
@@ -155,7 +174,7 @@ def move_assets(text: str, urls: Mapping[str, str]) -> str:
 
     def move(found: re.Match[str]) -> str:
         size = _RESIZED.search(found["file"])
-        now = urls.get("asset/" + _RESIZED.sub("", found["file"]))
+        now = urls.get(_ASSET + unquote(_RESIZED.sub("", found["file"])))
         if now is None:
             return found[0].removesuffix(found["mark"] or "")
         stem, dot, extension = now.rpartition(".")
@@ -172,6 +191,7 @@ def origin_of(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
+        # A port that is no number is found out only when it is asked for.
         host, scheme, _ = parts.hostname, parts.scheme, parts.port
     except ValueError:
         host, scheme = None, ""
@@ -183,7 +203,16 @@ def origin_of(url: str) -> str:
         raise UsageError(f"{shown!r} would send secrets unprotected", "write https://HOST")
     if "@" in parts.netloc:
         raise UsageError(f"the URL of {shown!r} holds a user or password", "leave it out")
-    return f"{scheme}://{parts.netloc.lower()}"
+    return _origin(parts)
+
+
+def _origin(parts: SplitResult) -> str:
+    """Scheme, host and port as they are compared: in lower case, and no port that goes without."""
+    scheme = parts.scheme or "https"
+    netloc = parts.netloc.lower()
+    return f"{scheme}://" + (
+        _USUAL_PORT[scheme].sub("", netloc) if scheme in _USUAL_PORT else netloc
+    )
 
 
 def is_loopback(url: str) -> bool:

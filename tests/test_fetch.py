@@ -116,6 +116,33 @@ def test_a_session_behind_a_name_with_a_blank_does_not_get_into_the_mirror(
     assert session not in str(told)
 
 
+@pytest.mark.parametrize("dirt", ["\x00", "\ud800"])
+def test_a_url_that_no_database_takes_is_a_link_and_keeps_no_file_away(
+    workplace: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent, database: str, dirt: str
+):
+    host.files |= {"/a.png": PNG, "/z.png": PNG}
+    workplace.database = database
+    workplace.settle(sandbox, assets=host.url)
+    refer(guide, f"{host.url}/a.png?v={dirt}", f"{host.url}/z.png")
+    workplace.backup()
+    assert files(workplace) == {f"{host.url}/z.png": ("stored", len(PNG))}
+
+
+def test_files_with_odd_names_and_files_that_differ_in_their_query_are_all_fetched(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
+):
+    name = "Screenshot%20at%203.45%E2%80%AFPM.png"
+    host.files |= {f"/api/v2/asset/{name}": PNG, "/i": PNG}
+    work.settle(sandbox, assets=host.url)
+    refer(guide, f"{host.url}/api/v2/asset/{name}", f"{host.url}/i?id=1", f"{host.url}/i?id=2")
+    work.backup()
+    assert files(work) == {
+        "asset/Screenshot at 3.45\u202fPM.png": ("stored", len(PNG)),
+        f"{host.url}/i?id=1": ("stored", len(PNG)),
+        f"{host.url}/i?id=2": ("stored", len(PNG)),
+    }
+
+
 def test_a_full_disk_ends_the_backup_with_8_and_leaves_no_half_file(
     work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
 ):

@@ -143,7 +143,7 @@ def test_a_value_of_the_wrong_type_leaves_its_column_empty(field, value, cell):
     assert type(row[column_name(field)]) is type(cell)
 
 
-@pytest.mark.parametrize("key", [None, "", "  ", 7, "a\x00b", "a\nb", "\ud800"])
+@pytest.mark.parametrize("key", [None, "", "  ", 7, "a\x00b", "a\nb", "\ud800", "è" * 1001])
 def test_a_document_without_a_usable_key_is_a_bad_answer(key):
     with pytest.raises(BadAnswer, match="toyID"):
         TOY.key_of({"toyID": key})

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import UsageError
-from sync.link import FileRef, file_ref, file_refs, origin_of
+from sync.link import FileRef, file_ref, file_refs, move_assets, origin_of
 
 ORIGINS = frozenset({"https://assets.memori.ai", "https://backend.memori.ai"})
 ID = "0f0f0f0f-aaaa-4bbb-8ccc-000000000001"
@@ -73,8 +73,64 @@ def test_legacy_forms_lead_to_the_backend(url: str, key: str, path: str):
 def test_another_url_on_a_configured_origin_is_a_file_without_its_dirt():
     ref = file_ref("https://ASSETS.memori.ai/covers/a.jpg?v=3#top", ORIGINS)
     url = "https://assets.memori.ai/covers/a.jpg"
-    assert ref == FileRef(url, f"{url}?v=3")
-    assert ref.asset_file == ""
+    assert ref == FileRef(f"{url}?v=3", f"{url}?v=3")
+    assert (ref.asset_file, ref.file_name) == ("", "a.jpg")
+
+
+def test_urls_that_differ_only_in_their_query_are_two_files_but_a_session_is_none_of_it():
+    page = "https://assets.memori.ai/i"
+    keys = [
+        file_ref(f"{page}?{query}", ORIGINS).key
+        for query in ("id=1", "id=2", "Memori-AI-session-id=x&id=1", "id=2&memori-ai-session-id=y")
+    ]
+    assert keys == [f"{page}?id=1", f"{page}?id=2"] * 2
+
+
+def test_a_url_of_any_length_is_a_file_with_a_key_of_its_own():
+    signed = "https://assets.memori.ai/covers/a.jpg?signature=" + "è" * 3000
+    one, other = (file_ref(signed + end, ORIGINS) for end in "12")
+    assert (one.url, other.url) == (f"{signed}1", f"{signed}2")
+    assert one.key != other.key
+    assert len(one.key.encode()) < 2000
+    assert one.file_name == "a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Screenshot%20at%203.45%E2%80%AFPM.png", "Screenshot at 3.45\u202fPM.png"),
+        ("Screenshot at 3.45\u202fPM.png", "Screenshot at 3.45\u202fPM.png"),
+        ("👩\u200d🚀.png", "👩\u200d🚀.png"),
+        ("x" * 600 + ".png", "x" * 600 + ".png"),
+    ],
+)
+def test_an_asset_is_fetched_however_odd_or_long_its_name_is(written: str, name: str):
+    url = f"https://assets.memori.ai/api/v2/asset/{written}"
+    assert file_ref(url, ORIGINS) == FileRef(f"asset/{name}", url)
+
+
+def test_an_escaped_name_inside_a_text_is_found_and_moved_as_a_whole():
+    text = "<img src='//b.example/api/v2/asset/at%203.45%E2%80%AFPM.png'>."
+    (ref,) = file_refs({"text": text}, (), ORIGINS)
+    assert ref.key == "asset/at 3.45\u202fPM.png"
+    assert move_assets(text, {ref.key: "https://c/new.png"}) == "<img src='https://c/new.png'>."
+
+
+@pytest.mark.parametrize("port", ["", ":", ":443", ":0443"])
+def test_the_usual_port_goes_without_saying(port: str):
+    configured = {origin_of("https://assets.memori.ai:443/")}
+    url = "https://assets.memori.ai/covers/a.jpg"
+    found = file_ref(f"https://assets.memori.ai{port}/covers/a.jpg", configured)
+    assert found == FileRef(url, url)
+    assert origin_of(f"https://[2001:db8::443]{port}") == "https://[2001:db8::443]"
+    assert origin_of("http://127.0.0.1:80") == "http://127.0.0.1"
+    assert origin_of("http://127.0.0.1:443") == "http://127.0.0.1:443"
+
+
+def test_a_url_without_a_scheme_is_one_of_https():
+    asset = f"https://assets.memori.ai/api/v2/asset/{ID}.png"
+    assert file_ref(asset.removeprefix("https:"), ORIGINS) == FileRef(f"asset/{ID}.png", asset)
+    assert file_ref("//elsewhere.example/a.png", ORIGINS) is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +152,12 @@ def test_another_url_on_a_configured_origin_is_a_file_without_its_dirt():
         "https://assets.memori.ai/api/v2/asset/..",
         "https://assets.memori.ai/api/v2/asset/a\ud800.png",
         "https://assets.memori.ai/covers/a\x00.jpg",
-        f"https://assets.memori.ai/api/v2/asset/{'x' * 600}.png",
+        "https://assets.memori.ai/covers/a.jpg?v=\x00",
+        "https://assets.memori.ai/covers/a.jpg?v=\ud800",
+        "https://assets.memori.ai/api/v2/asset/a%00.png",
+        "https://me@assets.memori.ai/covers/a.jpg",
+        "https://assets.memori.ai:8443/covers/a.jpg",
+        f"https://assets.memori.ai/api/v2/asset/{'x' * 3000}.png",
         "javascript:alert(1)",
         "cloud://",
         "guid://",

@@ -145,7 +145,7 @@ class _Download:
         return self._read(Route("GET", self._ref.url), {}, {})
 
     def _read(self, route: Route, path: Mapping[str, Any], query: Mapping[str, str]) -> str | None:
-        ask, file_name = self._ask(), self._ref.key.rpartition("/")[2]
+        ask, file_name = self._ask(), self._ref.file_name
         stream = self._access.transport.stream
         for _ in range(_REDIRECTS + 1):
             try:
