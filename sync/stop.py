@@ -6,7 +6,7 @@ is done that must not be left half done on the remote, such as opening a session
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sync.errors import Interrupted
@@ -23,8 +23,17 @@ class Stop:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.why = ""
+        self._helpers: list[Callable[[], None]] = []
         self._shields = 0
         self._held_back: Interrupted | None = None
+
+    def then(self, help_on: Callable[[], None]) -> None:
+        """Call something when a stop is asked for, to end what does not look at the event.
+
+        Args:
+            help_on: is called from a signal handler, whatever shields there are.
+        """
+        self._helpers.append(help_on)
 
     def ask(self, why: str) -> None:
         """Ask for a stop, from a signal handler in the main thread.
@@ -37,6 +46,8 @@ class Stop:
             raise KeyboardInterrupt
         self.why = why
         self.event.set()
+        for help_on in self._helpers:
+            help_on()
         if self._shields:
             self._held_back = Interrupted(why)
         else:

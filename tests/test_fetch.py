@@ -286,5 +286,34 @@ def test_killed_in_the_middle_of_a_download_nothing_half_is_left(
     assert work.run("check", "--read-data").code == 0
 
 
+@pytest.mark.parametrize("sent", [None, LARGE[:CHUNK_BYTES]])
+def test_a_stop_is_obeyed_at_once_while_a_host_keeps_silent(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent, sent: bytes | None
+):
+    waiting, over = Event(), Event()
+
+    def stuck(call: Call) -> None:
+        if sent is not None:
+            call.start(Content_Length=len(LARGE))
+            call.send(sent)
+        waiting.set()
+        over.wait(60)
+
+    host.files["/a.png"] = stuck
+    work.settle(sandbox, assets=host.url, retry_s=60)
+    refer(guide, f"{host.url}/a.png")
+    command = [sys.executable, "-m", "sync", "backup", "--config", str(work.config)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        assert waiting.wait(60)
+        sleep(0.3)
+        process.terminate()
+        try:
+            assert process.wait(10) == 143
+        finally:
+            process.kill()
+            over.set()
+    assert not [*(work.files / "tmp").iterdir()]
+
+
 def is_whole(blob) -> bool:
     return hashlib.sha256(blob.read_bytes()).hexdigest() == blob.parent.name + blob.name

@@ -39,7 +39,7 @@ BESIDE = {
 THIRD_PARTIES = {
     "requests": {"api/transport", "api/pool"},
     "requests_toolbelt": {"api/transport"},
-    "urllib3": {"api/transport"},
+    "urllib3": {"api/transport", "api/pool"},
     "tenacity": {"api/transport"},
     "sqlalchemy": {"mirror/*"},
     "alembic": {"mirror/schema"},

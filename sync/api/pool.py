@@ -2,16 +2,28 @@
 
 import http.cookiejar
 import os
+import socket
+import threading
+import weakref
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from sync.errors import UsageError
+from sync.stop import Stop
 
 
-def pool(concurrency: int) -> requests.Session:
+def pool(concurrency: int, lines: "Lines | None" = None) -> requests.Session:
     """Connections for calls that go out side by side.
+
+    Args:
+        concurrency: how many to one host.
+        lines: is told of each, so that all can be cut.
 
     Raises:
         UsageError: the certificates that the environment names are not there.
@@ -23,7 +35,7 @@ def pool(concurrency: int) -> requests.Session:
     if bundle and not Path(bundle).exists():
         raise UsageError("$REQUESTS_CA_BUNDLE names a file that is not there")
     http_session.verify = bundle or True
-    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=concurrency)
+    adapter = _Adapter(lines, pool_connections=8, pool_maxsize=concurrency)
     http_session.mount("https://", adapter)
     http_session.mount("http://", adapter)
     return http_session
@@ -37,3 +49,73 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, _: requests.Response) -> None:
         """Nowhere; `Response.is_redirect` tells nevertheless."""
+
+
+class Lines:
+    """Open connections that a stop cuts, so that no silent host is waited for.
+
+    Only for calls that change nothing, as reading files: such a call may end anywhere.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        # The signal handler may interrupt the very thread that holds it.
+        self._lock = threading.RLock()
+        stop.then(self.cut)
+
+    def add(self, connection: HTTPConnection) -> None:
+        """Take in a connection that was just made."""
+        with self._lock:
+            self._open.add(connection)
+        if self._stop.event.is_set():
+            self.cut()
+
+    def cut(self) -> None:
+        """End all reading from them at once: whoever waits sees a connection that broke."""
+        with self._lock:
+            for connection in self._open:
+                sock = connection.sock
+                if isinstance(sock, socket.socket):
+                    with suppress(OSError):
+                        # Not the method of a TLS socket, which forgets the encryption as well.
+                        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class _Adapter(HTTPAdapter):
+    """Tells of the connections that it makes."""
+
+    def __init__(self, lines: Lines | None, **options: Any) -> None:
+        self._pools = _pools(lines) if lines else None
+        super().__init__(**options)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        if self._pools:
+            self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **options)
+        if self._pools:
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools(lines: Lines) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            lines.add(self)
+
+    class Secure(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            lines.add(self)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}

@@ -33,7 +33,7 @@ from sync.api.envelope import (
     read_envelope,
 )
 from sync.api.path import fill, name_of
-from sync.api.pool import pool
+from sync.api.pool import Lines, pool
 from sync.api.stream import Ask, Body, Redirected, chunks_of, total_of, whole
 from sync.document import canonical
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable
@@ -88,11 +88,13 @@ class Transport:
         self._retry_s = retry_s
         self._proxies: dict[str, Any] = {}
         self._http = pool(concurrency)
+        self._files = pool(concurrency, Lines(stop))
         self._log = structlog.get_logger("transport")
 
     def close(self) -> None:
         """Let go of all connections."""
         self._http.close()
+        self._files.close()
 
     def call(
         self,
@@ -126,7 +128,7 @@ class Transport:
         def attempt() -> dict[str, Any]:
             with _payload(part, data) as payload:
                 options = {**payload, "stream": True}
-                with self._request(route, path, **options) as response:
+                with self._request(self._http, route, path, **options) as response:
                     return self._read(route, response, whole(name_of(route), response.raw))
 
         is_safe = route.repeatable and route.method != "POST"
@@ -158,7 +160,7 @@ class Transport:
             Redirected: it is elsewhere.
         """
         options = {"headers": ask.headers, "params": query, "stream": True}
-        with self._request(route, path, **options) as response:
+        with self._request(self._files, route, path, **options) as response:
             if response.status_code == NOT_MODIFIED and ask.etag and not ask.offset:
                 yield None
                 return
@@ -223,11 +225,11 @@ class Transport:
 
     @contextmanager
     def _request(
-        self, route: Route, path: Mapping[str, Any], **options: Any
+        self, http: requests.Session, route: Route, path: Mapping[str, Any], **options: Any
     ) -> Iterator[requests.Response]:
         name, url = name_of(route), self._url(route, path)
         try:
-            with self._http.request(
+            with http.request(
                 route.method,
                 url,
                 allow_redirects=False,
