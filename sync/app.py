@@ -49,10 +49,27 @@ class App:
             NoMirror: it is not.
         """
         path = sqlite_file(self.config.storage.database)
+        # To open a database makes it.
         if path is not None and not path.exists():
             raise NoMirror("there is no mirror here yet", "run `aisuru-sync backup` first")
         with self._mirror() as mirror:
             mirror.check_version()
+            yield mirror
+
+    @contextmanager
+    def mending(self, job: str) -> Iterator[Mirror]:
+        """The mirror for the one writer, but neither made nor migrated.
+
+        Args:
+            job: what others are told who find it locked.
+
+        Raises:
+            NoMirror: there is none, or it is of another version.
+            Locked: another process writes.
+        """
+        with self.reading() as mirror, hold(mirror.engine, job):
+            mirror.check_version()
+            mirror.interrupt_running()
             yield mirror
 
     @contextmanager

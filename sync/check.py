@@ -27,8 +27,9 @@ class Damage:
         what: `database`, `file` or a kind.
         where: which table, object or file.
         problem: what is wrong with it.
-        source_id: whose row of the projection it is, None for anything else.
+        source_id: whose object it is, None for anything else.
         sha256: of the blob that it is, "" for anything else.
+        why: it is left as it is by a repair, if it is.
     """
 
     what: str
@@ -36,6 +37,7 @@ class Damage:
     problem: str
     source_id: int | None = None
     sha256: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,15 @@ def _bad_rows(mirror: Mirror, kind: Kind, counts: dict[str, int]) -> Iterator[Da
         kind: of the rows.
         counts: {kind, or what else: how many}, counted up while rows go by.
     """
+    told = set()
     for source_id, key, problem in audit.mismatches(mirror, kind):
+        told.add((source_id, key))
         yield Damage(kind.name, key, problem, source_id)
     for row in audit.rows(mirror, kind):
         is_stored = kind is not FILE or bool((row.document or {}).get("sha256"))
         counts[kind.name if is_stored else _NEVER] += 1
-        for problem in _row_problems(kind, row):
+        problem = _row_problem(kind, row)
+        if problem and (row.source_id, row.key) not in told:
             yield Damage(kind.name, row.key, problem, row.source_id)
 
 
@@ -144,19 +149,20 @@ def _integrity(mirror: Mirror) -> Iterator[Damage]:
 
 
 def _bad_versions(mirror: Mirror, kind: Kind) -> Iterator[Damage]:
-    for key, document, digest in audit.versions(mirror, kind):
-        if document is None or kind.digest(document) != digest:
-            yield Damage(kind.name, key, "a version of it in history is not what was seen then")
+    problem = "a version of it in history is not what was seen then"
+    for source_id, key in audit.bad_versions(mirror, kind):
+        yield Damage(kind.name, key, problem, source_id)
 
 
-def _row_problems(kind: Kind, row: audit.Row) -> Iterator[str]:
+def _row_problem(kind: Kind, row: audit.Row) -> str:
+    """What is wrong with a row, or ""."""
     if row.document is None:
-        yield "its document cannot be read"
-        return
+        return "its document cannot be read, or is another object's"
     if kind.digest(row.document) != row.digest:
-        yield "the document is not the one of its last change"
+        return "the document is not the one of its last change"
     if kind.row(row.document) != row.columns:
-        yield "the columns do not follow from the document"
+        return "the columns do not follow from the document"
+    return ""
 
 
 def _bad_blobs(

@@ -7,7 +7,7 @@ kept aside.
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync.api.account import Account
 from sync.backup import Wishes
@@ -63,13 +63,15 @@ def repair(
     """
     store.prepare()
     before = check(mirror, store, kinds, 100.0, watch).damage
+    why: dict[tuple[str, int | None, str], str] = {}
     for kind in (*kinds.values(), FILE):
-        rows = {
+        objects = {
             (each.source_id, each.where)
             for each in before
             if each.what == kind.name and each.source_id is not None
         }
-        rebuild(mirror, kind, rows)
+        for (source_id, key), reason in rebuild(mirror, kind, objects).items():
+            why[kind.name, source_id, key] = reason
     if blobs := {each.sha256 for each in before if is_name(each.sha256)}:
         for sha256 in blobs:
             store.set_aside(sha256)
@@ -81,4 +83,7 @@ def repair(
     after = check(mirror, store, kinds, 100.0, watch).damage
     left = {(each.what, each.where, each.source_id) for each in after}
     done = [each for each in before if (each.what, each.where, each.source_id) not in left]
-    return Repaired(done, after)
+    named = [
+        replace(each, why=why.get((each.what, each.source_id, each.where), "")) for each in after
+    ]
+    return Repaired(done, named)

@@ -18,7 +18,7 @@ def command(door: Door) -> Reply:
     from sync.repair import repair
 
     app = door.app()
-    with app.writing("a repair") as mirror, progress() as watch:
+    with app.mending("a repair") as mirror, progress() as watch:
         wishes = app.wishes((), (), "repair")
         result = repair(mirror, app.store, app.kinds, app.account, wishes, watch)
     done, left = result.done, result.left

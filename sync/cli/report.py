@@ -91,12 +91,19 @@ def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[
 
 def damage_json(found: Iterable[Damage]) -> list[dict[str, str]]:
     """What is damaged, as JSON tells it."""
-    return [{"what": each.what, "where": each.where, "problem": each.problem} for each in found]
+    names = ("what", "where", "problem")
+    return [
+        {name: getattr(each, name) for name in (*names, *(["why"] if each.why else []))}
+        for each in found
+    ]
 
 
 def damage_lines(found: Iterable[Damage]) -> list[str]:
     """What is damaged, a line each."""
-    return [f"{each.what} {each.where}: {each.problem}" for each in found]
+    return [
+        f"{each.what} {each.where}: {each.problem}" + (f" ({each.why})" if each.why else "")
+        for each in found
+    ]
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync.document import Document, parse
-from sync.errors import BadAnswer
+from sync.document import Document
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror.database import BATCH, by_key
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Source
+from sync.mirror.values import Source, own_document, readable
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Row:
 
     Attributes:
         source_id: whose object it is.
-        document: None if it is no JSON object any more.
+        document: None if it is not the object's any more.
         digest: of its last change.
         columns: {column: value} of the typed columns.
     """
@@ -99,14 +98,15 @@ def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[int, str, str]]:
         ]
 
 
-def versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[str, Document | None, str]]:
-    """Every version of every object that history holds: (key, document, digest)."""
+def bad_versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[int, str]]:
+    """Objects with a version in history that is not what was seen then: (source id, key)."""
     change = mirror.tables.change
-    query = sa.select(change.c.id, change.c.key, change.c.document, change.c.digest).where(
-        change.c.kind == kind.name, change.c.op != "deleted"
-    )
+    columns = (change.c.id, change.c.source_id, change.c.key, change.c.document, change.c.digest)
+    query = sa.select(*columns).where(change.c.kind == kind.name, change.c.op != "deleted")
     for row in by_key(partial(_all, mirror), query, change.c.id):
-        yield row.key, _parsed(row.document or ""), row.digest or ""
+        document = own_document(kind, row.key, row.document)
+        if document is None or kind.digest(document) != row.digest:
+            yield row.source_id, row.key
 
 
 def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
@@ -119,7 +119,8 @@ def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
     )
     for row in by_key(partial(_all, mirror), query, table.c.source_id, table.c.key):
         columns = dict(zip(names, row[len(own) :], strict=True))
-        yield Row(row.source_id, row.key, _parsed(row.document), row.digest, columns)
+        document = own_document(kind, row.key, row.document)
+        yield Row(row.source_id, row.key, document, row.digest, columns)
 
 
 def count(mirror: Mirror, source: Source, kind: Kind) -> int:
@@ -143,7 +144,7 @@ def sample(mirror: Mirror, source: Source, kind: Kind, number: int) -> list[Docu
     is_own = table.c.source_id == source.id
     keys = sa.select(table.c.key).where(is_own).order_by(sa.func.random()).limit(number)
     texts = sa.select(table.c.document).where(is_own, table.c.key.in_(keys))
-    return [found for row in _all(mirror, texts) if (found := _parsed(row.document)) is not None]
+    return [found for row in _all(mirror, texts) if (found := readable(row.document)) is not None]
 
 
 def sample_files(mirror: Mirror, number: int, size_bytes: int) -> list[Place]:
@@ -235,11 +236,3 @@ def _same(table: sa.Table, current: sa.Subquery) -> sa.ColumnElement[bool]:
         table.c.source_id == current.c.source_id,
         table.c.key == current.c.key,
     )
-
-
-def _parsed(text: str) -> Document | None:
-    try:
-        document = parse(text.encode())
-    except BadAnswer:
-        return None
-    return document if isinstance(document, dict) else None

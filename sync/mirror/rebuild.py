@@ -1,43 +1,181 @@
-"""Writing rows of the projection again from the history that they follow from."""
+"""Putting right what the table of a kind and history say of one object, where one proves the other.
 
-from collections.abc import Collection
+What is there only once is never taken away: a row that history does not hold is kept and told of.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
 
 import sqlalchemy as sa
 
-from sync.errors import BadAnswer
+from sync.document import Document
 from sync.kind import Kind
+from sync.mirror.apply import DELETED
 from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import parsed
+from sync.mirror.values import own_document
+
+Ident = tuple[int, str]
+"""An object of a kind: source id and key."""
+
+KEPT = "history does not know it; the row is kept"
+_DAMAGED = "history itself is damaged, and nothing else holds that version"
+_UNKNOWN = "history does not say what was there last"
+_NO_SOURCE = "its source is not there"
 
 
-def rebuild(mirror: Mirror, kind: Kind, objects: Collection[tuple[int, str]]) -> None:
-    """Make rows what the last change of their object says; what is damaged there itself stays.
+@dataclass(frozen=True)
+class Version:
+    """One change of an object in history.
+
+    Attributes:
+        document: None if it is not the one that was seen then, or none.
+    """
+
+    id: int
+    op: str
+    digest: str | None
+    text: Any
+    superseded_in: int | None
+    document: Document | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """The row of an object.
+
+    Attributes:
+        document: None if it cannot be read, or is another object's.
+        digest: of the document, "" without one.
+    """
+
+    change_id: int
+    text: Any
+    document: Document | None
+    digest: str
+    columns: dict[str, Any]
+
+
+class Step(Enum):
+    """What an object needs."""
+
+    WRITE_ROW = auto()
+    WRITE_COLUMNS = auto()
+    WRITE_HISTORY = auto()
+    DELETE_ROW = auto()
+
+
+def decide(kind: Kind, held: Held | None, history: Sequence[Version]) -> Step | str:
+    """What an object needs, or why it is left as it is.
+
+    Args:
+        kind: of the object.
+        held: its row, if there is one.
+        history: all its changes, the oldest first.
+    """
+    last = history[-1] if history else None
+    if last is None or [each for each in history if each.superseded_in is None] != [last]:
+        return KEPT if held else _UNKNOWN
+    digests = {each.digest for each in history if each.document is not None}
+    is_known = held is None or held.document is None or held.digest in digests
+    if last.op == DELETED:
+        # Gone is only what history saw going later, and still has as it was.
+        ids = {each.id for each in history if each.document is not None}
+        is_proven = last.text is None and held is not None and held.change_id in ids - {last.id}
+        return Step.DELETE_ROW if is_proven and is_known else KEPT
+    is_its_own = held is None or held.change_id == last.id
+    if held is not None and held.document is not None and held.digest == last.digest and is_its_own:
+        return _by_row(kind, held, last)
+    if last.document is None:
+        return _DAMAGED
+    return Step.WRITE_ROW if is_its_own or is_known else KEPT
+
+
+def _by_row(kind: Kind, held: Held, last: Version) -> Step | str:
+    """What an object needs whose row has the very document that was seen last."""
+    if last.document is None:
+        return Step.WRITE_HISTORY
+    return _DAMAGED if held.columns == kind.row(held.document or {}) else Step.WRITE_COLUMNS
+
+
+def rebuild(mirror: Mirror, kind: Kind, objects: Collection[Ident]) -> dict[Ident, str]:
+    """Put objects right, as far as their row or history proves what was there.
 
     Args:
         mirror: locked against other writers.
         kind: of all of them.
-        objects: as (source id, key).
+        objects: which.
+
+    Returns:
+        {object: why} of those that are left as they are.
     """
-    change, table = mirror.tables.change, mirror.tables.kinds[kind.name]
+    left: dict[Ident, str] = {}
+    source = mirror.tables.source
     with mirror.stop.shield(), mirror.engine.connect() as connection, writing(connection):
-        for source_id, key in objects:
-            last = connection.execute(
-                sa.select(change.c.id, change.c.op, change.c.digest, change.c.document)
-                .where(change.c.source_id == source_id, change.c.kind == kind.name)
-                .where(change.c.key == key, change.c.superseded_in.is_(None))
-            ).first()
+        sources = set(connection.execute(sa.select(source.c.id)).scalars())
+        for ident in objects:
+            held = _held(connection, mirror, kind, ident)
+            history = _history(connection, mirror, kind, ident)
+            step = decide(kind, held, history) if ident[0] in sources else _NO_SOURCE
+            if isinstance(step, str):
+                left[ident] = step
+            else:
+                _take(connection, mirror, kind, ident, (step, held, history))
+    return left
+
+
+def _take(
+    connection: sa.Connection,
+    mirror: Mirror,
+    kind: Kind,
+    ident: Ident,
+    what: tuple[Step, Held | None, Sequence[Version]],
+) -> None:
+    step, held, history = what
+    change, table = mirror.tables.change, mirror.tables.kinds[kind.name]
+    source_id, key = ident
+    last = history[-1]
+    text, document = last.text, last.document
+    if held is not None and step in (Step.WRITE_COLUMNS, Step.WRITE_HISTORY):
+        # The row's own stamps are fresher than those of history.
+        text, document = held.text, held.document
+    if step is Step.WRITE_HISTORY:
+        connection.execute(sa.update(change).where(change.c.id == last.id).values(document=text))
+    connection.execute(sa.delete(table).where(table.c.source_id == source_id, table.c.key == key))
+    if step is not Step.DELETE_ROW and document is not None:
+        values = {"change_id": last.id, "document": text, **kind.row(document)}
+        connection.execute(sa.insert(table).values(source_id=source_id, key=key, **values))
+
+
+def _held(connection: sa.Connection, mirror: Mirror, kind: Kind, ident: Ident) -> Held | None:
+    table = mirror.tables.kinds[kind.name]
+    source_id, key = ident
+    query = sa.select(table).where(table.c.source_id == source_id, table.c.key == key)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    document = own_document(kind, key, row["document"])
+    columns = {column: row[column] for column, _ in kind.columns.values()}
+    digest = kind.digest(document) if document is not None else ""
+    return Held(row["change_id"], row["document"], document, digest, columns)
+
+
+def _history(connection: sa.Connection, mirror: Mirror, kind: Kind, ident: Ident) -> list[Version]:
+    change = mirror.tables.change
+    source_id, key = ident
+    query = (
+        sa.select(change)
+        .where(change.c.source_id == source_id, change.c.kind == kind.name, change.c.key == key)
+        .order_by(change.c.snapshot_id)
+    )
+    versions = []
+    for row in connection.execute(query):
+        document = own_document(kind, key, row.document)
+        if document is not None and kind.digest(document) != row.digest:
             document = None
-            if last and last.op != "deleted":
-                try:
-                    document = parsed(last.document)
-                except BadAnswer:
-                    continue
-                if document is None or kind.digest(document) != last.digest:
-                    continue
-            connection.execute(
-                sa.delete(table).where(table.c.source_id == source_id, table.c.key == key)
-            )
-            if last and document is not None:
-                values = {"change_id": last.id, "document": last.document, **kind.row(document)}
-                connection.execute(sa.insert(table).values(source_id=source_id, key=key, **values))
+        versions.append(
+            Version(row.id, row.op, row.digest, row.document, row.superseded_in, document)
+        )
+    return versions

@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.document import Document, parse, storable
-from sync.kind import Scope
+from sync.errors import BadAnswer
+from sync.kind import Kind, Scope
 from sync.mirror.apply import Tally
 
 
@@ -103,6 +104,21 @@ def told(error: str | None) -> str | None:
 def parsed(text: str | None) -> Document | None:
     """A document as its column holds it."""
     return None if text is None else parse(text.encode())
+
+
+def readable(text: Any) -> Document | None:
+    """A document as its column holds it, None for whatever else is there."""
+    try:
+        document = parse(text.encode()) if isinstance(text, str) else None
+    except (BadAnswer, UnicodeEncodeError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def own_document(kind: Kind, key: str, text: Any) -> Document | None:
+    """A document as its column holds it, None unless it is that of the object with this key."""
+    document = readable(text)
+    return document if document is not None and document.get(kind.key) == key else None
 
 
 def source_of(row: sa.Row[Any]) -> Source:
