@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync.errors import StorageError
-from sync.files import Blob, FileStore, is_name
+from sync.files import FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror import audit
@@ -13,6 +13,7 @@ from sync.mirror.audit import Stored
 from sync.mirror.mirror import Mirror
 from sync.watch import Watch
 
+HINT = "check `files` in [storage]: is a disk not mounted?"
 _NEVER = "never stored"
 _ALL = 100.0
 _GOLDEN = 0.618_033_988_749_894_9
@@ -75,10 +76,16 @@ def check(
     """
     counts = dict.fromkeys((*kinds, FILE.name, _NEVER), 0)
     damage: list[Damage] = []
+    objects: set[tuple[str, str, int]] = set()
 
     def look(what: str, where: str, found: Iterable[Damage]) -> None:
         try:
-            damage.extend(found)
+            for each in found:
+                # What is wrong with an object in several ways is told once.
+                ident = (each.what, each.where, each.source_id or 0)
+                if each.source_id is None or ident not in objects:
+                    damage.append(each)
+                objects.add(ident)
         except StorageError as error:
             # A database that cannot be read is damage, too.
             damage.append(Damage(what, where, str(error)))
@@ -130,17 +137,12 @@ def _bad_rows(mirror: Mirror, kind: Kind, counts: dict[str, int]) -> Iterator[Da
             yield Damage(kind.name, row.key, problem, row.source_id)
 
 
-def _blob_problem(store: FileStore, stored: Stored, *, read: bool) -> str:
+def _blob_problem(store: FileStore, stored: Stored, *, is_read: bool) -> str:
     """What is wrong with a blob, or ""."""
     if not is_name(stored.sha256):
         return "what is stored of it has no such name"
-    if not store.path(stored.sha256).is_file():
-        return f"the blob {stored.sha256} is not there"
-    if not store.has(Blob(stored.sha256, stored.size_bytes)):
-        return f"the blob {stored.sha256} has the wrong size"
-    if read and not store.is_sound(stored.sha256):
-        return f"the bytes of the blob {stored.sha256} are not what they were"
-    return ""
+    problem = store.problem(stored.sha256, stored.size_bytes, is_read=is_read)
+    return problem and f"{store.path(stored.sha256).relative_to(store.root)} {problem}"
 
 
 def _integrity(mirror: Mirror) -> Iterator[Damage]:
@@ -168,12 +170,17 @@ def _row_problem(kind: Kind, row: audit.Row) -> str:
 def _bad_blobs(
     mirror: Mirror, store: FileStore, percent: float, read: list[str], watch: Watch
 ) -> Iterator[Damage]:
-    day = (datetime.now(UTC) - _EPOCH).total_seconds() / 86_400
     total = audit.count_blobs(mirror)
+    if total and store.is_missing():
+        yield Damage(
+            FILE.name, str(store.root), f"the folder of {total} files is not there; {HINT}"
+        )
+        return
+    day = (datetime.now(UTC) - _EPOCH).total_seconds() / 86_400
     for number, stored in enumerate(audit.blobs(mirror), start=1):
         watch("files", "check", number, total)
         is_read = is_name(stored.sha256) and is_due(stored.sha256, percent, day)
         if is_read:
             read.append(stored.sha256)
-        if problem := _blob_problem(store, stored, read=is_read):
+        if problem := _blob_problem(store, stored, is_read=is_read):
             yield Damage(FILE.name, stored.key, problem, sha256=stored.sha256)

@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 from sync.api.account import Account, Agent
@@ -29,7 +27,7 @@ from sync.link import FileRef
 from sync.mirror import audit
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
-from sync.refetch import refetch
+from sync.refetch import Search
 from sync.watch import Watch
 
 OpenAccount = Callable[[], AbstractContextManager[Account]]
@@ -209,25 +207,19 @@ class _Work:
     def compare_files(self, account: Account) -> None:
         """Ask for some of the stored files again, into a folder that goes away."""
         places = audit.sample_files(self._mirror, FILES, LARGEST)
-        outcomes: dict[str, set[str]] = {}
+        verdicts: Counter[Verdict] = Counter()
         with tempfile.TemporaryDirectory(prefix="aisuru-sync-") as folder:
             store = FileStore(Path(folder))
             store.prepare()
-            fetched = refetch(places, self._mirror.sources(), account, store, self._wishes)
-            for number, each in enumerate(fetched, start=1):
-                outcomes.setdefault(FILE.key_of(each.document), set()).add(each.outcome)
+            search = Search(places, self._mirror.sources(), store, self._wishes)
+            for number, _ in enumerate(search.everywhere(account), start=1):
                 self._watch("files", "compare", number, None)
-            verdicts: Counter[Verdict] = Counter()
-            for sha256, of_blob in groupby(places, attrgetter("sha256")):
-                refs = [FileRef(place.key, place.url) for place in of_blob]
-                found = file_verdict(
-                    refs,
-                    is_same=store.path(sha256).is_file(),
-                    outcomes={each for ref in refs for each in outcomes.get(ref.key, ())},
-                )
+            for sha256 in dict.fromkeys(each.sha256 for each in places):
+                refs, is_same = search.refs(sha256), sha256 in search.found
+                found = file_verdict(refs, is_same=is_same, outcomes=search.outcomes(sha256))
                 verdicts[found] += 1
                 if found is Verdict.DAMAGED:
-                    problem = f"the remote gives other bytes for it than the blob {sha256}"
+                    problem = f"the remote gives other bytes for it than the file {sha256}"
                     self.damage.append(Damage(FILE.name, refs[0].key, problem))
         number = audit.count_blobs(self._mirror)
         self.compared.append(Compared(None, FILE.name, number, None, verdicts))

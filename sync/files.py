@@ -5,9 +5,11 @@ folder, the others the name. It is written to a temporary file, made durable, an
 that name, so whatever has such a name is whole. Names from the remote never become paths.
 """
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -107,25 +109,89 @@ class FileStore:
 
     def is_sound(self, sha256: str) -> bool:
         """Do the bytes of a blob still have its hash?"""
+        return not self.problem(sha256, is_read=True)
+
+    def problem(self, sha256: str, size_bytes: int | None = None, *, is_read: bool) -> str:
+        """What is wrong with a blob, or "".
+
+        Args:
+            sha256: of the blob.
+            size_bytes: that it should have, None if that is not known.
+            is_read: read it to its end; else only if its size is another one.
+        """
+        path = self.path(sha256)
         try:
-            with self.path(sha256).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                return "is no file"
+            if is_read or size_bytes not in (None, found.st_size):
+                with path.open("rb") as file:
+                    is_same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+                is_cut = size_bytes not in (None, found.st_size)
+                wrong = "has the wrong size" if is_cut else "has other bytes than were stored"
+                return "" if is_same else wrong
+            if not os.access(path, os.R_OK):
+                return f"cannot be read: {os.strerror(errno.EACCES)}"
+        except (FileNotFoundError, NotADirectoryError):
+            return "is not there"
+        except OSError as error:
+            # What cannot be read may be as good as ever.
+            return f"cannot be read: {error.strerror or error}"
+        return ""
+
+    def is_missing(self) -> bool:
+        """Is the folder itself not there?"""
+        try:
+            self.root.stat()
+        except FileNotFoundError:
+            return True
         except OSError:
             return False
+        return False
 
-    def set_aside(self, sha256: str) -> None:
-        """Keep what is damaged of a blob under `damaged`, so that its place is free.
+    def replace(self, sha256: str, incoming: Path) -> None:
+        """Put whole and durable bytes in the place of a damaged blob, which is kept aside.
 
         Raises:
-            StorageError: it cannot be moved.
+            StorageError: they cannot be moved there.
         """
-        with _disk(self.root), suppress(FileNotFoundError):
-            (self.root / _DAMAGED).mkdir(mode=0o700, exist_ok=True)
-            self.path(sha256).replace(self.root / _DAMAGED / sha256)
+        with _disk(self.root):
+            self._set_aside(self.path(sha256))
+            self.place(incoming, sha256)
+        self.settle()
+
+    def _set_aside(self, path: Path) -> None:
+        """Keep what is damaged under `damaged`, beside what was damaged there before."""
+        folder = self.root / _DAMAGED
+        folder.mkdir(mode=0o700, exist_ok=True)
+        kept = folder / (path.parent.name + path.name)
+        number = 1
+        while os.path.lexists(kept):
+            number += 1
+            kept = kept.with_suffix(f".{number}")
+        with suppress(FileNotFoundError):
+            path.rename(kept)
 
     def path(self, sha256: str) -> Path:
         """Where a blob lies, or would."""
         return self.root / "sha256" / sha256[:2] / sha256[2:]
+
+
+class Bench(FileStore):
+    """The temporary folder of a store: what comes lies there until it is put into its place."""
+
+    def path(self, sha256: str) -> Path:
+        """Where bytes lie, or would."""
+        return self.root / _TEMPORARY / sha256
+
+    def drop(self, sha256: str) -> None:
+        """Clear away bytes that nobody waits for.
+
+        Raises:
+            StorageError: they cannot be removed.
+        """
+        with _disk(self.root):
+            self.path(sha256).unlink(missing_ok=True)
 
 
 class Incoming:

@@ -1,6 +1,6 @@
 """Fetching again what was fetched before: known bytes, from where they were found."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import structlog
 
@@ -8,60 +8,108 @@ from sync.api.account import Account
 from sync.api.remote import Access
 from sync.backup import Wishes, password_of
 from sync.document import Document
-from sync.errors import AccountRefused, RemoteError
-from sync.fetch import Fetched, fetch
+from sync.errors import AccountRefused, RemoteError, UsageError
+from sync.fetch import FAILED, MISSING, Fetched, fetch
 from sync.files import FileStore
 from sync.kind import Scope
-from sync.link import FileRef
+from sync.kinds.file import FILE
+from sync.link import FileRef, origin_of
 from sync.mirror.audit import Place
 from sync.mirror.values import Source
 
 
-def refetch(
-    places: Sequence[Place],
-    sources: Iterable[Source],
-    account: Account,
-    store: FileStore,
-    wishes: Wishes,
-) -> Iterator[Fetched]:
-    """Ask for files at each of their places until the very bytes are there.
-
-    A file of the account may need the session of any Memori, so each is asked in turn.
+class Search:
+    """Asking for bytes at each of their places until they are there.
 
     Args:
         places: where which bytes may be had.
         sources: of the mirror.
-        account: logged in.
-        store: where the bytes go; what it has already is not asked for.
+        store: where the bytes go.
         wishes: passwords, limits and concurrency.
 
-    Raises:
-        AccountRefused, Unavailable, StorageError, Interrupted: no other file would fare better.
+    Attributes:
+        found: the hashes of the bytes that came, whatever was asked for.
+        troubles: {name of an agent: why its files could not be asked for}.
     """
-    by_id = {each.id: each for each in sources}
 
-    def left(memori_id: str = "") -> list[FileRef]:
-        """The files to ask for: those of the account, and of a Memori if its session is open."""
-        refs: dict[FileRef, None] = {}
+    def __init__(
+        self,
+        places: Sequence[Place],
+        sources: Iterable[Source],
+        store: FileStore,
+        wishes: Wishes,
+    ) -> None:
+        self.found: set[str] = set()
+        self.troubles: dict[str, RemoteError] = {}
+        self._sources = {each.id: each for each in sources}
+        self._store = store
+        self._wishes = wishes
+        self._outcomes: dict[str, set[str]] = {}
+        self._refs: dict[Place, FileRef] = {}
         for place in places:
-            source = by_id[place.source_id]
+            ref = _allowed(place, wishes.limits.origins)
+            if ref is not None and place.source_id in self._sources:
+                self._refs[place] = ref
+
+    def everywhere(self, account: Account) -> Iterator[Fetched]:
+        """Ask under the session of each agent, then under the account.
+
+        Raises:
+            AccountRefused, Unavailable, StorageError, Interrupted: no other file would fare better.
+        """
+        for agent in account.agents():
+            if self._left(agent.memori_id):
+                try:
+                    password = password_of(agent, self._wishes.passwords)
+                    with account.giver(agent, password) as access:
+                        yield from self.under(access, agent.memori_id)
+                except AccountRefused:
+                    raise
+                except RemoteError as error:
+                    self.troubles[agent.name] = error
+                    log = structlog.get_logger("refetch")
+                    log.warning("source.failed", memori=agent.name, why=str(error))
+        yield from self.under(account.access)
+
+    def under(self, access: Access, memori_id: str = "") -> Iterator[Fetched]:
+        """Ask for what did not come yet, of the account and of a Memori if it is its session.
+
+        A file of the account may need the session of any Memori, so each is asked in turn.
+
+        Raises:
+            as `everywhere`.
+        """
+        wanted: Iterator[tuple[FileRef, Document]] = ((ref, {}) for ref in self._left(memori_id))
+        wishes = self._wishes
+        for each in fetch(access, self._store, wanted, wishes.concurrency, wishes.limits):
+            self._outcomes.setdefault(FILE.key_of(each.document), set()).add(each.outcome)
+            if each.outcome not in (MISSING, FAILED):
+                self.found.add(str(each.document.get("sha256")))
+            yield each
+
+    def refs(self, sha256: str) -> list[FileRef]:
+        """The files that some bytes are."""
+        return [ref for place, ref in self._refs.items() if place.sha256 == sha256]
+
+    def outcomes(self, sha256: str) -> set[str]:
+        """What became of asking for some bytes."""
+        return {each for ref in self.refs(sha256) for each in self._outcomes.get(ref.key, ())}
+
+    def _left(self, memori_id: str) -> list[FileRef]:
+        refs: dict[FileRef, None] = {}
+        for place, ref in self._refs.items():
+            source = self._sources[place.source_id]
             is_within_reach = source.scope is Scope.ACCOUNT or source.remote_id == memori_id
-            if is_within_reach and not store.path(place.sha256).is_file():
-                refs[FileRef(place.key, place.url)] = None
+            if is_within_reach and place.sha256 not in self.found:
+                refs[ref] = None
         return list(refs)
 
-    def ask(access: Access, refs: Iterable[FileRef]) -> Iterator[Fetched]:
-        wanted: Iterator[tuple[FileRef, Document]] = ((ref, {}) for ref in refs)
-        return fetch(access, store, wanted, wishes.concurrency, wishes.limits)
 
-    for agent in account.agents():
-        if refs := left(agent.memori_id):
-            try:
-                with account.giver(agent, password_of(agent, wishes.passwords)) as access:
-                    yield from ask(access, refs)
-            except AccountRefused:
-                raise
-            except RemoteError as error:
-                log = structlog.get_logger("refetch")
-                log.warning("source.failed", memori=agent.name, why=str(error))
-    yield from ask(account.access, left())
+def _allowed(place: Place, origins: Collection[str]) -> FileRef | None:
+    """A place as a file to ask for; hosts that the settings do not name are asked no more."""
+    try:
+        is_allowed = bool(place.url) and origin_of(place.url) in origins
+    except UsageError:
+        is_allowed = False
+    ref = FileRef(place.key, place.url if is_allowed else "")
+    return ref if ref.url or ref.is_on_backend else None

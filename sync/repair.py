@@ -5,20 +5,22 @@ they came, and count only if they are the very bytes that are missing; what was 
 kept aside.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from sync.api.account import Account
 from sync.backup import Wishes
-from sync.check import Damage, check
-from sync.files import FileStore, is_name
+from sync.check import HINT, Damage, check
+from sync.errors import RemoteError, StorageError, SyncError
+from sync.fetch import FAILED, MISSING
+from sync.files import Bench, FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror import audit
 from sync.mirror.mirror import Mirror
 from sync.mirror.rebuild import rebuild
-from sync.refetch import refetch
+from sync.refetch import Search
 from sync.watch import Watch
 
 OpenAccount = Callable[[], AbstractContextManager[Account]]
@@ -30,11 +32,13 @@ class Repaired:
 
     Attributes:
         done: what is as it was again.
-        left: what is still damaged.
+        left: what is still damaged, and why.
+        error: what ended it before all was tried, if anything did.
     """
 
     done: list[Damage]
     left: list[Damage]
+    error: SyncError | None = None
 
 
 def repair(
@@ -59,11 +63,14 @@ def repair(
         watch: told of progress.
 
     Raises:
-        AccountRefused, Unavailable, StorageError, Interrupted: what was put back until then stays.
+        StorageError: the folder of the files is not there, or the disk fails.
+        Interrupted: what was put back until then stays.
     """
-    store.prepare()
     before = check(mirror, store, kinds, 100.0, watch).damage
-    why: dict[tuple[str, int | None, str], str] = {}
+    if store.is_missing() and any(each.where == str(store.root) for each in before):
+        # To fetch all files into a new folder is not what anybody means who forgot a disk.
+        raise StorageError(f"the folder {store.root} is not there", f"{HINT} Or make it anew")
+    why: dict[tuple[str, str, int | None], str] = {}
     for kind in (*kinds.values(), FILE):
         objects = {
             (each.source_id, each.where)
@@ -71,19 +78,67 @@ def repair(
             if each.what == kind.name and each.source_id is not None
         }
         for (source_id, key), reason in rebuild(mirror, kind, objects).items():
-            why[kind.name, source_id, key] = reason
-    if blobs := {each.sha256 for each in before if is_name(each.sha256)}:
-        for sha256 in blobs:
-            store.set_aside(sha256)
-        places = [place for sha256 in blobs for place in audit.places(mirror, sha256)]
-        with open_account() as account:
-            for _ in refetch(places, mirror.sources(), account, store, wishes):
-                pass
-        store.settle()
+            why[kind.name, key, source_id] = reason
+    lacking = {each.sha256 for each in before if is_name(each.sha256)}
+    lacking = {each for each in lacking if not store.is_sound(each)}
+    reasons, error = _fetch_again(mirror, store, lacking, open_account, wishes)
     after = check(mirror, store, kinds, 100.0, watch).damage
-    left = {(each.what, each.where, each.source_id) for each in after}
-    done = [each for each in before if (each.what, each.where, each.source_id) not in left]
-    named = [
-        replace(each, why=why.get((each.what, each.source_id, each.where), "")) for each in after
-    ]
-    return Repaired(done, named)
+    still = set(map(_name, after))
+    return Repaired(
+        [each for each in before if _name(each) not in still],
+        [
+            replace(each, why=reasons.get(each.sha256) or why.get(_name(each)[:3], ""))
+            for each in after
+        ],
+        error,
+    )
+
+
+def why_left(outcomes: Collection[str]) -> str:
+    """Why a damaged file is left as it is.
+
+    Args:
+        outcomes: what became of asking for it.
+    """
+    if set(outcomes) - {MISSING, FAILED}:
+        return "the remote gives other bytes for it now"
+    if MISSING in outcomes:
+        return "the remote does not have it any more"
+    return "it could not be fetched" if outcomes else "no place is left to fetch it from"
+
+
+def _fetch_again(
+    mirror: Mirror,
+    store: FileStore,
+    lacking: Collection[str],
+    open_account: OpenAccount,
+    wishes: Wishes,
+) -> tuple[dict[str, str], RemoteError | StorageError | None]:
+    """Put blobs back, each as soon as its very bytes have come; nothing else is kept.
+
+    Returns:
+        {blob: why it is left as it is}, and what ended it early.
+    """
+    if not lacking:
+        return {}, None
+    left = set(lacking)
+    places = [place for sha256 in lacking for place in audit.places(mirror, sha256)]
+    bench = Bench(store.root)
+    search = Search(places, mirror.sources(), bench, wishes)
+    try:
+        store.prepare()
+        with open_account() as account:
+            for fetched in search.everywhere(account):
+                sha256 = str(fetched.document.get("sha256"))
+                if sha256 in left:
+                    store.replace(sha256, bench.path(sha256))
+                    left.discard(sha256)
+                elif is_name(sha256):
+                    bench.drop(sha256)
+    except (RemoteError, StorageError) as error:
+        return dict.fromkeys(left, "it could not be fetched"), error
+    return {each: why_left(search.outcomes(each)) for each in left}, None
+
+
+def _name(damage: Damage) -> tuple[str, str, int | None, str]:
+    return damage.what, damage.where, damage.source_id, damage.sha256

@@ -30,7 +30,7 @@ BESIDE = {
     ("restore", "backup"), ("restore", "replay"), ("restore", "settle"), ("restore", "snapshot"),
     ("restore", "wanted"), ("restore", "target"), ("settle", "target"), ("settle", "twin"),
     ("target", "backup"),
-    ("repair", "backup"), ("repair", "check"), ("repair", "refetch"),
+    ("repair", "backup"), ("repair", "check"), ("repair", "fetch"), ("repair", "refetch"),
     ("refetch", "backup"), ("refetch", "fetch"), ("compare", "backup"), ("compare", "check"),
     ("compare", "fetch"), ("compare", "refetch"),
     ("app", "config"), ("plan", "order"),

@@ -1,12 +1,15 @@
 """Repair puts back what can be proven, and never takes away what is there only once."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from file_host import FileHost
 from test_check import backed_up, execute  # noqa: F401
 from workplace import Workplace
 
-from sync.sandbox import World
+from sync.sandbox import Sandbox, World
 
 ANNA = "key = 'p-anna-1'"
 PERSON = "kind = 'person' and key = 'p-anna-1'"
@@ -91,3 +94,143 @@ def test_a_database_that_holds_no_mirror_is_left_as_it_is(work: Workplace):
     assert work.run("repair").code == 10
     assert not work.files.exists()
     assert work.sql("select * from sqlite_master") == []
+
+
+def blob_of(work: Workplace) -> Path:
+    (blob,) = [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
+    return blob
+
+
+def damage(blob: Path) -> bytes:
+    good = blob.read_bytes()
+    blob.write_bytes(good[:-1] + b"!")
+    return good
+
+
+def aside(work: Workplace) -> list[str]:
+    return sorted(each.name for each in (work.files / "damaged").glob("*"))
+
+
+def test_a_damaged_file_stays_in_its_place_until_there_is_a_better_one(
+    work: Workplace, world: World
+):
+    work.backup()
+    blob = blob_of(work)
+    damage(blob)
+    kept = blob.read_bytes()
+    ((name, asset),) = world.assets.items()
+    for harm, why in (
+        (world.assets.clear, "the remote does not have it any more"),
+        (
+            lambda: world.assets.update({name: replace(asset, content=b"other")}),
+            "the remote gives other bytes for it now",
+        ),
+    ):
+        harm()
+        outcome = work.run("repair", "--json")
+        assert outcome.code == 4
+        assert left(outcome) == [("file", f"asset/{name}", why)]
+        assert blob.read_bytes() == kept
+        assert aside(work) == []
+        everything = [each for each in work.files.rglob("*") if each.is_file()]
+        assert everything == [blob], "nothing is kept of other bytes"
+    assert f" ({why})\n0 repaired, 1 left; `aisuru-sync check`" in work.run("repair").out
+
+
+def test_a_repair_that_cannot_reach_the_remote_tells_what_it_repaired(
+    work: Workplace, sandbox: Sandbox
+):
+    work.backup()
+    blob = blob_of(work)
+    damage(blob)
+    execute(work, "delete from localization_key")
+    sandbox.stop()
+    outcome = work.run("repair", "--json")
+    assert outcome.code == outcome.json["exit_code"] == 5
+    assert {each["what"] for each in outcome.json["repaired"]} == {"localization_key"}
+    assert left(outcome)[0][2] == "it could not be fetched"
+    assert outcome.json["error"]
+    assert blob.exists()
+    assert "not all was tried: " in work.run("repair").out
+
+
+def test_a_sound_file_is_never_set_aside_whatever_history_says_of_its_size(work: Workplace):
+    work.backup()
+    blob = blob_of(work)
+    good = blob.read_bytes()
+    for table in ("change", "file"):
+        where = "where kind = 'file'" if table == "change" else ""
+        harm = "json_set(document, '$.size_bytes', 1)"
+        execute(work, f"update {table} set document = {harm} {where}")
+    outcome = work.run("repair", "--json")
+    assert outcome.code == 4
+    assert blob.read_bytes() == good
+    assert aside(work) == []
+    assert {each[0] for each in left(outcome)} == {"file"}
+    assert len(left(outcome)) == 2, "the row of each of two sources"
+
+
+def test_every_damaged_copy_is_kept_and_a_folder_in_the_way_too(work: Workplace):
+    work.backup()
+    blob = blob_of(work)
+    sha256 = blob.parent.name + blob.name
+    for _ in range(3):
+        good = damage(blob)
+        assert work.run("repair").code == 0
+    blob.unlink()
+    blob.mkdir()
+    assert "is no file" in work.run("check").out
+    assert work.run("repair").code == 0
+    assert blob.read_bytes() == good
+    assert aside(work) == [sha256, *(f"{sha256}.{n}" for n in (2, 3, 4))]
+
+
+def test_a_folder_of_files_that_is_not_there_is_one_damage_and_is_not_made(
+    work: Workplace, sandbox: Sandbox
+):
+    work.backup()
+    gone = work.files.rename(work.folder / "elsewhere")
+    sandbox.calls.clear()
+    (found,) = work.run("check", "--json").json["damage"]
+    assert found["where"].endswith("files")
+    assert "check `files` in [storage]" in found["problem"]
+    outcome = work.run("repair")
+    assert outcome.code == 8
+    assert "check `files` in [storage]" in outcome.err
+    assert not work.files.exists()
+    assert not sandbox.calls
+    work.files.mkdir()
+    assert work.run("repair").code == 0
+    assert gone.exists()
+
+
+def test_a_host_that_the_settings_do_not_allow_any_more_is_not_asked(
+    work: Workplace, world: World, sandbox: Sandbox, host: FileHost
+):
+    host.files["/a.png"] = b"bytes of another host"
+    work.settle(sandbox, assets=host.url)
+    world.agent("Guide").memories["m-hours-1"]["media"][0]["url"] = f"{host.url}/a.png"
+    world.assets.clear()
+    work.backup()
+    damage(blob_of(work))
+    work.settle(sandbox)
+    host.asked.clear()
+    outcome = work.run("repair", "--json")
+    assert outcome.code == 4
+    assert left(outcome)[0][2] == "no place is left to fetch it from"
+    assert not host.asked
+    work.settle(sandbox, assets=host.url)
+    assert work.run("repair").code == 0
+
+
+def test_many_damages_are_told_as_the_first_ones_and_a_number(work: Workplace, world: World):
+    memory = world.agent("Guide").memories["m-hours-1"]
+    for n in range(30):
+        key = f"m-more-{n}"
+        world.agent("Guide").memories[key] = memory | {"memoryID": key, "media": []}
+    work.backup()
+    execute(work, "update memory set title = 'Mallory'")
+    outcome = work.run("check")
+    assert "and 12 more: 12 memory; --json tells all\n" in outcome.out
+    assert len(outcome.out.splitlines()) == 22
+    assert len(work.run("check", "--json").json["damage"]) == 32

@@ -2,7 +2,7 @@
 
 from sync.cli.door import Door, Reply
 from sync.cli.door import command as make_command
-from sync.errors import DamageFound
+from sync.errors import DamageFound, worst
 
 
 @make_command(name="repair", short_help="Put back what `check` finds damaged.")
@@ -22,12 +22,20 @@ def command(door: Door) -> Reply:
         wishes = app.wishes((), (), "repair")
         result = repair(mirror, app.store, app.kinds, app.account, wishes, watch)
     done, left = result.done, result.left
+    text = [*damage_lines(done, "repaired: "), *damage_lines(left, "left: ")]
+    if result.error:
+        text.append(f"not all was tried: {result.error}")
+    summary = f"{len(done)} repaired, {len(left)} left" if done or left else "no damage"
+    if left:
+        summary += "; `aisuru-sync check` tells of it again"
+    codes = [DamageFound.exit_code] if left else []
     return Reply(
-        data={"repaired": damage_json(done), "left": damage_json(left)},
-        text=[
-            *(f"repaired: {each}" for each in damage_lines(done)),
-            *(f"left: {each}" for each in damage_lines(left)),
-            f"{len(done)} repaired, {len(left)} left" if done or left else "no damage",
-        ],
-        exit_code=DamageFound.exit_code if left else 0,
+        data={
+            "repaired": damage_json(done),
+            "left": damage_json(left),
+            "error": str(result.error) if result.error else None,
+        },
+        text=[*text, summary],
+        # What was in the way comes first: without it there may be no damage left.
+        exit_code=result.error.exit_code if result.error else worst(codes),
     )

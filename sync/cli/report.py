@@ -1,6 +1,7 @@
 """How snapshots are told: as JSON (design 9) and as tables."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sync.check import Damage
@@ -8,6 +9,9 @@ from sync.cli.door import table
 from sync.compare import Comparison, Verdict
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
+
+_LINES = 20
+"""How many lines of damage are worth reading."""
 
 
 def source_json(source: Source) -> dict[str, Any]:
@@ -98,12 +102,21 @@ def damage_json(found: Iterable[Damage]) -> list[dict[str, str]]:
     ]
 
 
-def damage_lines(found: Iterable[Damage]) -> list[str]:
-    """What is damaged, a line each."""
-    return [
-        f"{each.what} {each.where}: {each.problem}" + (f" ({each.why})" if each.why else "")
-        for each in found
+def damage_lines(found: Sequence[Damage], head: str = "") -> list[str]:
+    """What is damaged, a line each, or the first lines and what else there is.
+
+    Args:
+        found: all of it.
+        head: what each line begins with.
+    """
+    lines = [
+        f"{head}{each.what} {each.where}: {each.problem}" + (f" ({each.why})" if each.why else "")
+        for each in found[:_LINES]
     ]
+    if rest := Counter(each.what for each in found[_LINES:]):
+        kinds = ", ".join(f"{number} {what}" for what, number in rest.items())
+        lines.append(f"{head}and {rest.total()} more: {kinds}; --json tells all")
+    return lines
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
