@@ -112,9 +112,14 @@ def is_due(sha256: str, percent: float, day: float) -> bool:
         percent: how large the share is.
         day: counted from anywhere; parts of days count.
     """
-    place = int(sha256[:12], 16) / 16**12
     # What is a hair below 0 is 1 after the division, not less.
-    return percent >= _ALL or (place - day * _GOLDEN) % 1 < percent / 100
+    return percent >= _ALL or _wait(sha256, day) < percent / 100
+
+
+def _wait(sha256: str, day: float) -> float:
+    """How far a blob is from its turn: 0 to 1."""
+    place = int(sha256[:12], 16) / 16**12
+    return (place - day * _GOLDEN) % 1
 
 
 def _bad_rows(mirror: Mirror, kind: Kind, counts: dict[str, int]) -> Iterator[Damage]:
@@ -177,10 +182,21 @@ def _bad_blobs(
         )
         return
     day = (datetime.now(UTC) - _EPOCH).total_seconds() / 86_400
+    next_one: Stored | None = None
     for number, stored in enumerate(audit.blobs(mirror), start=1):
         watch("files", "check", number, total)
         is_read = is_name(stored.sha256) and is_due(stored.sha256, percent, day)
         if is_read:
             read.append(stored.sha256)
+        elif is_name(stored.sha256) and (
+            next_one is None or _wait(stored.sha256, day) < _wait(next_one.sha256, day)
+        ):
+            next_one = stored
         if problem := _blob_problem(store, stored, is_read=is_read):
             yield Damage(FILE.name, stored.key, problem, sha256=stored.sha256)
+    if percent and not read and next_one:
+        # However few files there are, they come round, too.
+        read.append(next_one.sha256)
+        is_whole = not _blob_problem(store, next_one, is_read=False)
+        if is_whole and (problem := _blob_problem(store, next_one, is_read=True)):
+            yield Damage(FILE.name, next_one.key, problem, sha256=next_one.sha256)

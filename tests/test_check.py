@@ -1,5 +1,6 @@
 """Check finds whatever is damaged; repair puts back what can be had, and invents nothing."""
 
+import errno
 import os
 import random
 from pathlib import Path
@@ -159,12 +160,96 @@ def test_a_repair_that_finds_nothing_to_fetch_asks_no_remote(work: Workplace, sa
     assert not sandbox.calls
 
 
-def test_check_reads_only_as_many_files_as_it_is_told(work: Workplace):
+def test_check_reads_as_many_files_as_it_is_told_but_one_at_least(work: Workplace):
     work.backup()
     assert work.run("check", "--json").json["blobs_read"] == 0
     assert work.run("check", "--json", "--read-data").json["blobs_read"] == 1
-    assert work.run("check", "--read-data=0.0001", "--json").json["blobs_read"] == 0
+    assert work.run("check", "--read-data=0.0001", "--json").json["blobs_read"] == 1
+    assert work.run("check", "--read-data=nan").code == 2
     assert work.run("check", "--read-data=101").code == 2
+
+
+@pytest.mark.parametrize("table", ["change", "file", "person"])
+@pytest.mark.parametrize("text", ["[]", "no JSON", '"text"', "", "bytes"])
+def test_no_text_in_a_document_s_place_keeps_check_or_repair_from_their_work(
+    backed_up: Workplace, table: str, text: str
+):
+    if text == "bytes" and "sqlite" not in backed_up.database:
+        pytest.skip("PostgreSQL refuses bytes in a text")
+    value = "x'00ff'" if text == "bytes" else f"'{text}'"
+    execute(backed_up, f"update {table} set document = {value}")
+    (blob,) = blobs(backed_up)
+    flip_a_bit(blob)
+    found = problems(backed_up, "--read-data")
+    assert found
+    if table != "change":
+        assert any("has other bytes" in problem for _, problem in found)
+    assert backed_up.run("repair").code == (4 if table == "change" else 0)
+    if table != "change":
+        assert problems(backed_up, "--read-data") == []
+
+
+def test_one_broken_version_of_a_file_hides_no_other_file(backed_up: Workplace):
+    (blob,) = blobs(backed_up)
+    flip_a_bit(blob)
+    execute(
+        backed_up,
+        "insert into change (source_id, snapshot_id, kind, key, op, document)"
+        " select source_id, snapshot_id, kind, 'another', op, 'no JSON'"
+        " from change where kind = 'file'",
+    )
+    told = [problem for _, problem in problems(backed_up, "--read-data")]
+    assert any("has other bytes" in each for each in told)
+
+
+def test_a_file_whose_size_history_does_not_say_is_checked_all_the_same(work: Workplace):
+    work.backup()
+    less = "json_remove(document, '$.size_bytes')"
+    execute(work, f"update change set document = {less} where kind = 'file'")
+    assert ("file", "a version of it in history is not what was seen then") in problems(work)
+    assert work.run("repair").code == 0
+
+
+@pytest.mark.parametrize("name", ["person", "file", "change", "snapshot_kind"])
+def test_a_table_that_is_not_there_is_damage(backed_up: Workplace, name: str):
+    cascade = "" if "sqlite" in backed_up.database else "cascade"
+    execute(backed_up, f"drop table {name} {cascade}")
+    found = problems(backed_up)
+    assert any(name in problem for _, problem in found), found
+
+
+def cannot(*_: Any, **__: Any) -> Any:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def test_what_cannot_be_read_is_called_so_and_not_changed(work: Workplace, monkeypatch: Any):
+    work.backup()
+    stat = Path.stat
+
+    def guarded(path: Path, **options: Any) -> Any:
+        return cannot() if "sha256" in path.parts else stat(path, **options)
+
+    for name, harm in (("sync.files.os.access", lambda *_: False), ("pathlib.Path.stat", guarded)):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, harm)
+            ((_, problem),) = problems(work)
+            assert problem.endswith(" cannot be read: Permission denied")
+    with monkeypatch.context() as patch:
+        patch.setattr("sync.files.hashlib.file_digest", cannot)
+        ((_, problem),) = problems(work, "--read-data")
+        assert problem.endswith(" cannot be read: Permission denied")
+    (blob,) = blobs(work)
+    if os.geteuid() == 0:
+        pytest.skip("root may read whatever it likes")
+    for closed in (blob, blob.parent, work.files):
+        mode = closed.stat().st_mode
+        closed.chmod(0)
+        try:
+            assert "cannot be read: Permission denied" in work.run("check").out
+            assert work.run("repair").code in (0, 4, 8)
+        finally:
+            if closed.exists():
+                closed.chmod(mode)
 
 
 SHA256 = st.integers(0, 2**256 - 1).map(lambda number: f"{number:064x}")

@@ -1,10 +1,25 @@
 """`aisuru-sync check`: does the mirror agree with itself and its files?"""
 
+import math
+from typing import Any
+
 import click
 
 from sync.cli.door import Door, Reply
 from sync.cli.door import command as make_command
 from sync.errors import DamageFound
+
+
+class _Percent(click.FloatRange):
+    """A share; what is no number at all is within no range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
 
 
 @make_command(
@@ -13,7 +28,7 @@ from sync.errors import DamageFound
         is_flag=False,
         flag_value=100.0,
         default=0.0,
-        type=click.FloatRange(0, 100),
+        type=_Percent(0, 100),
         metavar="[PERCENT]",
         help="Read files to their end, too: all, or a share that moves from day to day.",
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.document import Document
+from sync.files import is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror.database import BATCH, by_key
@@ -38,11 +39,12 @@ class Stored:
     """A blob that history refers to, now or in the past.
 
     Attributes:
+        size_bytes: None where history does not say.
         key: of a file that it is, or was.
     """
 
     sha256: str
-    size_bytes: int
+    size_bytes: int | None
     key: str
 
 
@@ -165,64 +167,73 @@ def sample_files(mirror: Mirror, number: int, size_bytes: int) -> list[Place]:
     )
     columns = (file.c.sha256, file.c.source_id, file.c.key, file.c.url)
     query = sa.select(*columns).where(file.c.sha256.in_(blobs)).order_by(file.c.sha256, file.c.key)
-    return [_place(row) for row in _all(mirror, query)]
+    return [Place(row.sha256, row.source_id, row.key, row.url or "") for row in _all(mirror, query)]
 
 
 def blobs(mirror: Mirror) -> Iterator[Stored]:
     """Every blob that any version of any file refers to, each once."""
-    versions, sha256 = _stored_versions(mirror)
-    query = sa.select(
-        sha256, sa.func.max(versions.c.size_bytes), sa.func.min(versions.c.key)
-    ).group_by(sha256)
+    change, (sha256, is_version) = mirror.tables.change, _blob_name(mirror)
+    first = sa.select(sa.func.min(change.c.id)).where(is_version).group_by(sha256)
+    query = sa.select(change.c.key, change.c.document, sha256.label("sha256")).where(
+        change.c.id.in_(first)
+    )
     with mirror.engine.connect().execution_options(yield_per=BATCH) as connection:
         for row in connection.execute(query):
-            yield Stored(row[0], int(row[1]), row[2])
+            # A document that is damaged elsewhere may still say which bytes it means.
+            document = readable(row.document)
+            name = row.sha256 if document is None else document.get("sha256")
+            if isinstance(name, str) and (document is not None or is_name(name)):
+                size_bytes = (document or {}).get("size_bytes")
+                known = size_bytes if isinstance(size_bytes, int) else None
+                yield Stored(name, known, str(row.key))
 
 
 def count_blobs(mirror: Mirror) -> int:
-    """How many there are."""
-    _, sha256 = _stored_versions(mirror)
+    """How many versions of files have bytes of their own, about."""
+    sha256, is_version = _blob_name(mirror)
+    query = sa.select(sa.func.count(sha256.distinct())).where(is_version, _mark(mirror) > 0)
     with mirror.engine.connect() as connection:
-        return connection.execute(sa.select(sa.func.count(sha256.distinct()))).scalar_one()
+        return connection.execute(query).scalar_one()
 
 
 def places(mirror: Mirror, sha256: str) -> list[Place]:
     """Where a blob was found, the latest first."""
-    versions, column = _stored_versions(mirror)
+    change, (name, is_version) = mirror.tables.change, _blob_name(mirror)
     query = (
-        sa.select(column, versions.c.source_id, versions.c.key, versions.c.url)
-        .where(column == sha256)
-        .group_by(column, versions.c.source_id, versions.c.key, versions.c.url)
-        .order_by(sa.func.max(versions.c.id).desc())
+        sa.select(change.c.source_id, change.c.key, change.c.document)
+        .where(is_version, name == sha256)
+        .order_by(change.c.id.desc())
     )
-    return [_place(row) for row in _all(mirror, query)]
+    found: dict[Place, None] = {}
+    for row in _all(mirror, query):
+        if document := own_document(FILE, row.key, row.document):
+            url = document.get("url")
+            place = Place(sha256, row.source_id, row.key, url if isinstance(url, str) else "")
+            found[place] = None
+    return list(found)
 
 
-def _place(row: sa.Row[Any]) -> Place:
-    return Place(row.sha256, row.source_id, row.key, row.url or "")
+_NAME_BEGINS = '"sha256":"'
 
 
-def _stored_versions(mirror: Mirror) -> tuple[sa.Subquery, sa.ColumnElement[str]]:
-    """All versions of files whose bytes are stored, and the column of their hash."""
-    change = mirror.tables.change
+def _mark(mirror: Mirror) -> sa.ColumnElement[int]:
+    """Where in a version's text the hash of its bytes is named, 0 where it is not."""
     is_sqlite = mirror.engine.dialect.name == "sqlite"
-    document = (sa.type_coerce if is_sqlite else sa.cast)(change.c.document, sa.JSON)
-    versions = (
-        sa.select(
-            change.c.id,
-            change.c.source_id,
-            change.c.key,
-            document["sha256"].as_string().label("sha256"),
-            document["size_bytes"].as_integer().label("size_bytes"),
-            document["url"].as_string().label("url"),
-        )
-        .where(change.c.kind == FILE.name, change.c.op != "deleted")
-        # What is no JSON any more is told of as such elsewhere.
-        .where(sa.func.json_valid(change.c.document) if is_sqlite else sa.true())
-        .subquery()
-    )
-    chosen = sa.select(versions).where(versions.c.sha256.is_not(None)).subquery()
-    return chosen, chosen.c.sha256
+    find = sa.func.instr if is_sqlite else sa.func.strpos
+    return find(mirror.tables.change.c.document, _NAME_BEGINS, type_=sa.Integer)
+
+
+def _blob_name(mirror: Mirror) -> tuple[sa.ColumnElement[str], sa.ColumnElement[bool]]:
+    """The hash in a version of a file, and what is one.
+
+    It is cut out of the text: no database fails over a text that is no JSON any more.
+    """
+    change, mark = mirror.tables.change, _mark(mirror)
+    cut = sa.func.substr(change.c.document, mark + len(_NAME_BEGINS), 64)
+    # Without a hash each version stands for itself, so that none is passed over.
+    own = sa.literal("-") + sa.cast(change.c.id, sa.Text)
+    name = sa.case((mark > 0, sa.cast(cut, sa.Text)), else_=own)
+    return name, sa.and_(change.c.kind == FILE.name, change.c.op != "deleted")
 
 
 def _all(mirror: Mirror, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
