@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import starmap
 
 from sync.errors import StorageError
 from sync.files import FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
-from sync.mirror import audit
+from sync.mirror import audit, ledger
 from sync.mirror.audit import Stored
 from sync.mirror.mirror import Mirror
 from sync.watch import Watch
@@ -94,6 +95,9 @@ def check(
     for kind in (*kinds.values(), FILE):
         look(kind.name, "its table", _bad_rows(mirror, kind, counts))
         look(kind.name, "its history", _bad_versions(mirror, kind))
+    look("database", "the versions", _broken_chains(mirror))
+    for findings in (ledger.bad_statuses, ledger.miscounts, ledger.lost_files):
+        look("database", "the snapshots", starmap(Damage, findings(mirror)))
     read: list[str] = []
     look(FILE.name, "the stored files", _bad_blobs(mirror, store, read_percent, read, watch))
     files = counts.pop(FILE.name)
@@ -159,6 +163,11 @@ def _bad_versions(mirror: Mirror, kind: Kind) -> Iterator[Damage]:
     problem = "a version of it in history is not what was seen then"
     for source_id, key in audit.bad_versions(mirror, kind):
         yield Damage(kind.name, key, problem, source_id)
+
+
+def _broken_chains(mirror: Mirror) -> Iterator[Damage]:
+    for kind, source_id, key, problem in ledger.broken_chains(mirror):
+        yield Damage(kind, key, problem, source_id)
 
 
 def _row_problem(kind: Kind, row: audit.Row) -> str:

@@ -252,6 +252,65 @@ def test_what_cannot_be_read_is_called_so_and_not_changed(work: Workplace, monke
                 closed.chmod(mode)
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "delete from person; delete from change where kind = 'person'",
+        "delete from file; delete from change where kind = 'file'",
+        "delete from snapshot_kind",
+        "update snapshot_kind set created = 7 where kind = 'person'",
+        "update snapshot set status = 'splendid' where id = 1",
+        "update snapshot_kind set status = 'splendid'",
+        "update change set superseded_in = snapshot_id where kind = 'person'",
+        "update change set op = 'deleted' where kind = 'person'",
+        "update change set op = 'updated' where kind = 'person'",
+        "update change set source_id = 3 - source_id where kind = 'person'",
+    ],
+)
+def test_history_that_is_missing_or_cannot_be_so_is_damage(backed_up: Workplace, harm: str):
+    for statement in harm.split("; "):
+        execute(backed_up, statement)
+    assert problems(backed_up) != []
+    assert backed_up.run("repair").code == 4
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "delete from change where id = {first}",
+        "delete from change where id = {second}",
+        "delete from change where id = {third}",
+        "update change set superseded_in = null where id = {first}",
+        "update change set superseded_in = {other} where id = {second}",
+    ],
+)
+def test_versions_of_an_object_form_a_chain(work: Workplace, world: World, harm: str):
+    anna = world.agent("Guide").people["p-anna-1"]
+    for name in ("Anna", "Anna Maria", "Maria"):
+        anna |= {"name": name, "lastChangeTimestamp": f"2031-01-01T00:00:{len(name):02}Z"}
+        work.backup()
+    assert problems(work) == []
+    (first,), (second,), (third,) = work.sql("select id from change where key = 'p-anna-1'")
+    other = "(select min(id) from snapshot)"
+    execute(work, "delete from person where key = 'p-anna-1'")
+    execute(work, harm.format(first=first, second=second, third=third, other=other))
+    assert len(problems(work)) >= 1
+    assert work.run("repair").code == 4
+
+
+def test_the_document_of_another_object_is_damage_and_is_never_copied(backed_up: Workplace):
+    other = "(select document from change where key = 'p-anna-1')"
+    execute(backed_up, f"update change set document = {other} where kind = 'person'")
+    before = backed_up.sql("select key, document from person order by key")
+    assert len(problems(backed_up)) == 1
+    assert backed_up.run("repair").code == 0
+    assert backed_up.sql("select key, document from person order by key") == before
+    execute(backed_up, "delete from person where key <> 'p-anna-1'")
+    execute(backed_up, f"update change set document = {other} where kind = 'person'")
+    assert backed_up.run("repair").code == 4
+    assert backed_up.sql("select key from person") == [("p-anna-1",)]
+
+
 SHA256 = st.integers(0, 2**256 - 1).map(lambda number: f"{number:064x}")
 
 

@@ -1,0 +1,146 @@
+"""Reading history against itself: what snapshots counted, and how versions follow each other.
+
+A row that is taken out of `change` leaves nothing that could be wrong with it. But a snapshot notes
+in the same transaction how many changes it wrote, and versions of an object form a chain.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync.kinds.file import FILE
+from sync.mirror.apply import CREATED, DELETED, UPDATED
+from sync.mirror.database import BATCH
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Status
+
+_OPS = (CREATED, UPDATED, DELETED)
+_OF_KINDS = (Status.COMPLETE, Status.INCOMPLETE, Status.FAILED)
+
+Finding = tuple[str, str, str]
+"""What is wrong with a snapshot: kind, which snapshot, problem."""
+
+
+def bad_statuses(mirror: Mirror) -> Iterator[Finding]:
+    """Snapshots whose outcome is none that there is."""
+    snapshot, listed = mirror.tables.snapshot, mirror.tables.snapshot_kind
+    unknown = sa.select(snapshot.c.id, snapshot.c.status).where(snapshot.c.status.not_in([*Status]))
+    of_kinds = sa.select(listed.c.snapshot_id, listed.c.status, listed.c.kind).where(
+        listed.c.status.not_in(_OF_KINDS)
+    )
+    for row in _stream(mirror, unknown):
+        yield "database", f"snapshot {row.id}", f"its status is {str(row.status)!r}"
+    for row in _stream(mirror, of_kinds):
+        yield row.kind, f"snapshot {row.snapshot_id}", f"its status is {str(row.status)!r}"
+
+
+def miscounts(mirror: Mirror) -> Iterator[Finding]:
+    """Snapshots that counted other changes of a kind than history has of them."""
+    change, listed = mirror.tables.change, mirror.tables.snapshot_kind
+    found = (
+        sa.select(
+            change.c.snapshot_id,
+            change.c.kind,
+            *(sa.func.sum(sa.case((change.c.op == op, 1), else_=0)).label(op) for op in _OPS),
+        )
+        # Files are not listed: what is noted of them is another number.
+        .where(change.c.kind != FILE.name)
+        .group_by(change.c.snapshot_id, change.c.kind)
+        .subquery()
+    )
+    same = sa.and_(found.c.snapshot_id == listed.c.snapshot_id, found.c.kind == listed.c.kind)
+    has = [sa.func.coalesce(found.c[op], 0).label(f"has_{op}") for op in _OPS]
+    counted = [listed.c[op] for op in _OPS]
+    differing = (
+        sa.select(listed.c.snapshot_id, listed.c.kind, *counted, *has)
+        .select_from(listed.outerjoin(found, same))
+        .where(sa.or_(*(told != there for told, there in zip(counted, has, strict=True))))
+    )
+    for row in _stream(mirror, differing):
+        told = ", ".join(map(_number, _OPS, row[2:5]))
+        there = ", ".join(map(_number, _OPS, row[5:]))
+        problem = f"it counted {told}; history has {there}"
+        yield row.kind, f"snapshot {row.snapshot_id}", problem
+    unnoted = (
+        sa.select(found.c.snapshot_id, found.c.kind)
+        .select_from(found.outerjoin(listed, same))
+        .where(listed.c.kind.is_(None))
+    )
+    for row in _stream(mirror, unnoted):
+        yield row.kind, f"snapshot {row.snapshot_id}", "what it counted is not there"
+
+
+def lost_files(mirror: Mirror) -> Iterator[Finding]:
+    """Snapshots of which history has fewer files than they saw."""
+    change, snapshot = mirror.tables.change, mirror.tables.snapshot
+    is_there = (change.c.kind == FILE.name, change.c.op != DELETED)
+    moves: dict[tuple[int, int], Counter[str]] = {}
+    for name, column in (("begun", change.c.snapshot_id), ("ended", change.c.superseded_in)):
+        query = (
+            sa.select(change.c.source_id, column, sa.func.count())
+            .where(*is_there, column.is_not(None))
+            .group_by(change.c.source_id, column)
+        )
+        for source_id, snapshot_id, number in _stream(mirror, query):
+            moves.setdefault((source_id, snapshot_id), Counter())[name] = number
+    held: Counter[int] = Counter()
+    every = sa.select(snapshot.c.id, snapshot.c.source_id, snapshot.c.files_referenced)
+    for row in _stream(mirror, every.order_by(snapshot.c.id)):
+        move = moves.get((row.source_id, row.id), Counter())
+        held[row.source_id] += move["begun"] - move["ended"]
+        if (there := held[row.source_id]) < row.files_referenced:
+            problem = f"it saw {row.files_referenced} files; history has {there}"
+            yield FILE.name, f"snapshot {row.id}", problem
+
+
+def broken_chains(mirror: Mirror) -> Iterator[tuple[str, int, str, str]]:
+    """Objects whose versions do not follow each other: (kind, source id, key, problem)."""
+    change, snapshot = mirror.tables.change, mirror.tables.snapshot
+    of_object = (change.c.source_id, change.c.kind, change.c.key)
+    following = sa.func.lead(change.c.snapshot_id)
+    before = sa.func.lag(change.c.op)
+    versions = (
+        sa.select(
+            change.c.kind,
+            change.c.source_id,
+            change.c.key,
+            change.c.op,
+            change.c.superseded_in,
+            snapshot.c.source_id.label("seen_in"),
+            following.over(partition_by=of_object, order_by=change.c.snapshot_id).label("next"),
+            before.over(partition_by=of_object, order_by=change.c.snapshot_id).label("before"),
+        )
+        .select_from(change.outerjoin(snapshot, snapshot.c.id == change.c.snapshot_id))
+        .subquery()
+    )
+    was_there = sa.func.coalesce(versions.c.before, DELETED) != DELETED
+    fits = sa.or_(
+        sa.and_(versions.c.op == CREATED, ~was_there),
+        sa.and_(versions.c.op.in_([UPDATED, DELETED]), was_there),
+    )
+    problems = {
+        "its history has a gap, or does not end": versions.c.superseded_in.is_distinct_from(
+            versions.c.next
+        ),
+        "a version of it in history cannot follow the one before": ~fits,
+        "a version of it in history is of another source": versions.c.seen_in.is_distinct_from(
+            versions.c.source_id
+        ),
+    }
+    wrong = sa.case(*((condition, problem) for problem, condition in problems.items()))
+    query = sa.select(versions.c.kind, versions.c.source_id, versions.c.key, wrong).where(
+        sa.or_(*problems.values())
+    )
+    for row in _stream(mirror, query):
+        yield row.kind, row.source_id, row.key, row[3]
+
+
+def _number(op: str, number: int) -> str:
+    return f"{number} {op}"
+
+
+def _stream(mirror: Mirror, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    with mirror.engine.connect().execution_options(yield_per=BATCH) as connection:
+        yield from connection.execute(query)
