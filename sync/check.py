@@ -31,7 +31,7 @@ class Damage:
         problem: what is wrong with it.
         source_id: whose object it is, None for anything else.
         sha256: of the blob that it is, "" for anything else.
-        why: it is left as it is by a repair, if it is.
+        why: a repair leaves it as it is, or what else helps.
     """
 
     what: str

@@ -4,21 +4,23 @@ Reads only. What was changed over there since it was last seen is no damage; an 
 although the remote says that it was not changed is.
 """
 
+import functools
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from sync.api.account import Account, Agent
 from sync.api.remote import Access
 from sync.backup import Wishes, password_of
 from sync.check import Damage
 from sync.document import Document
-from sync.errors import AccountRefused, BadAnswer, NotFound, RemoteError
+from sync.errors import AccountRefused, BadAnswer, NotFound, RemoteError, StorageError
 from sync.fetch import FAILED, MISSING
 from sync.files import FileStore
 from sync.kind import Kind, Scope, children, cut_out, in_place
@@ -35,6 +37,8 @@ OpenAccount = Callable[[], AbstractContextManager[Account]]
 OBJECTS, FILES, LARGEST = 20, 5, 16 << 20
 """How many objects of each kind of a source are compared, and how many files of how many bytes."""
 _NAMED = 5
+_T = TypeVar("_T")
+_OTHER_BYTES = "what is held here stays; a repair cannot get it there"
 
 
 class Verdict(StrEnum):
@@ -73,11 +77,13 @@ class Comparison:
         compared: in order of sources and kinds.
         damage: what cannot be as it is held here.
         errors: what could not be compared, and why: {what: error}.
+        not_shown: Memoris that the account does not show any more; what they held stays here.
     """
 
     compared: list[Compared]
     damage: list[Damage]
     errors: dict[str, RemoteError]
+    not_shown: list[Source] = field(default_factory=list)
 
 
 def compare(
@@ -100,15 +106,16 @@ def compare(
         UsageError: the mirror is another account's.
         StorageError, Interrupted: nothing was changed.
     """
-    work = _Work(mirror, kinds, wishes, watch)
-    try:
-        with open_account() as account:
-            mirror.check_account(account.user_id, account.name)
-            work.compare_objects(account)
-            work.compare_files(account)
-    except RemoteError as error:
-        work.errors["the account"] = error
-    return Comparison(work.compared, work.damage, work.errors)
+    with tempfile.TemporaryDirectory(prefix="aisuru-sync-") as folder:
+        work = _Work(mirror, kinds, wishes, watch, Path(folder))
+        try:
+            with open_account() as account:
+                mirror.check_account(account.user_id, account.name)
+                work.compare_sources(account)
+                work.compare_files(account.access)
+        except RemoteError as error:
+            work.errors["the account"] = error
+    return Comparison(work.compared, work.damage, work.errors, work.not_shown)
 
 
 def verdict(kind: Kind, held: Document, live: Document | None) -> Verdict:
@@ -146,17 +153,28 @@ class _Work:
     """One comparison under way."""
 
     def __init__(
-        self, mirror: Mirror, kinds: Mapping[str, Kind], wishes: Wishes, watch: Watch
+        self,
+        mirror: Mirror,
+        kinds: Mapping[str, Kind],
+        wishes: Wishes,
+        watch: Watch,
+        folder: Path,
     ) -> None:
         self.compared: list[Compared] = []
         self.damage: list[Damage] = []
         self.errors: dict[str, RemoteError] = {}
+        self.not_shown: list[Source] = []
         self._mirror = mirror
         self._kinds = kinds
         self._wishes = wishes
         self._watch = watch
+        self._places = self._unless_broken(FILE, lambda: audit.sample_files(mirror, FILES, LARGEST))
+        store = FileStore(folder)
+        store.prepare()
+        self._search = Search(self._places or [], mirror.sources(), store, wishes)
 
-    def compare_objects(self, account: Account) -> None:
+    def compare_sources(self, account: Account) -> None:
+        """Compare what each source holds, and ask for its files under the same session."""
         agents = {each.memori_id: each for each in account.agents()}
         for source in self._mirror.sources():
             agent = agents.get(source.remote_id)
@@ -164,13 +182,44 @@ class _Work:
                 self._compare_source(source, account.access)
             elif agent is not None:
                 self._compare_agent(source, account, agent)
-            elif source.gone_at is None:
-                self.errors[source.name] = BadAnswer("the account does not show it any more")
+            else:
+                self.not_shown.append(source)
+
+    def compare_files(self, access: Access) -> None:
+        """Ask for the files that no agent gave, and judge what came of all of them."""
+        self._ask_for_files(access)
+        search, verdicts = self._search, Counter[Verdict]()
+        gone = {each.id for each in self.not_shown}
+        # No other session opens what an agent had that is not shown any more.
+        out_of_reach = {each.sha256 for each in self._places or () if each.source_id in gone}
+        for sha256, key in {each.sha256: each.key for each in self._places or ()}.items():
+            refs, is_same = search.refs(sha256), sha256 in search.found
+            found = file_verdict(refs, is_same=is_same, outcomes=search.outcomes(sha256))
+            if found is Verdict.UNKNOWN and sha256 in out_of_reach:
+                found = Verdict.GONE
+            verdicts[found] += 1
+            if found is Verdict.DAMAGED:
+                problem = f"the remote gives other bytes for it than the file {sha256}"
+                self.damage.append(Damage(FILE.name, key, problem, why=_OTHER_BYTES))
+            elif found is Verdict.UNKNOWN:
+                self.errors[f"file {key}"] = self._why_unknown(is_asked=bool(refs))
+        number = self._unless_broken(FILE, lambda: audit.count_blobs(self._mirror))
+        self.compared.append(Compared(None, FILE.name, number or 0, None, verdicts))
+
+    def _why_unknown(self, *, is_asked: bool) -> RemoteError:
+        if not is_asked:
+            return BadAnswer("its host is not in `asset_urls` any more")
+        return BadAnswer("it could not be fetched; the log says why")
+
+    def _ask_for_files(self, access: Access, memori_id: str = "") -> None:
+        for number, _ in enumerate(self._search.under(access, memori_id), start=1):
+            self._watch("files", "compare", number, None)
 
     def _compare_agent(self, source: Source, account: Account, agent: Agent) -> None:
         try:
             with account.giver(agent, password_of(agent, self._wishes.passwords)) as access:
                 self._compare_source(source, access)
+                self._ask_for_files(access, agent.memori_id)
         except AccountRefused:
             raise
         except RemoteError as error:
@@ -179,7 +228,18 @@ class _Work:
     def _compare_source(self, source: Source, access: Access) -> None:
         for kind in self._kinds.values():
             if kind.scope is source.scope:
-                self.compared.append(self._compare_kind(source, kind, access))
+                compared = self._unless_broken(
+                    kind, functools.partial(self._compare_kind, source, kind, access)
+                )
+                self.compared += [compared] if compared else []
+
+    def _unless_broken(self, kind: Kind, look: Callable[[], _T]) -> _T | None:
+        """What is seen; a table that cannot be read is damage, and keeps no other from being."""
+        try:
+            return look()
+        except StorageError as error:
+            self.damage.append(Damage(kind.name, "its table", str(error)))
+            return None
 
     def _compare_kind(self, source: Source, kind: Kind, access: Access) -> Compared:
         held = audit.sample(self._mirror, source, kind, OBJECTS) if kind.get else []
@@ -204,26 +264,6 @@ class _Work:
             live, _ = cut_out(live, child)
         return in_place(kind, live, held)
 
-    def compare_files(self, account: Account) -> None:
-        """Ask for some of the stored files again, into a folder that goes away."""
-        places = audit.sample_files(self._mirror, FILES, LARGEST)
-        verdicts: Counter[Verdict] = Counter()
-        with tempfile.TemporaryDirectory(prefix="aisuru-sync-") as folder:
-            store = FileStore(Path(folder))
-            store.prepare()
-            search = Search(places, self._mirror.sources(), store, self._wishes)
-            for number, _ in enumerate(search.everywhere(account), start=1):
-                self._watch("files", "compare", number, None)
-            for sha256 in dict.fromkeys(each.sha256 for each in places):
-                refs, is_same = search.refs(sha256), sha256 in search.found
-                found = file_verdict(refs, is_same=is_same, outcomes=search.outcomes(sha256))
-                verdicts[found] += 1
-                if found is Verdict.DAMAGED:
-                    problem = f"the remote gives other bytes for it than the file {sha256}"
-                    self.damage.append(Damage(FILE.name, refs[0].key, problem))
-        number = audit.count_blobs(self._mirror)
-        self.compared.append(Compared(None, FILE.name, number, None, verdicts))
-
 
 def _listed(kind: Kind, access: Access) -> int | None:
     if kind.list is None or kind.parent is not None:
@@ -236,4 +276,4 @@ def _damage(kind: Kind, held: Document, live: Document) -> Damage:
     names = list(kind.differences(held, live))
     named = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
     problem = f"the remote shows it otherwise ({named}) and says that it was not changed since"
-    return Damage(kind.name, kind.key_of(held), problem)
+    return Damage(kind.name, kind.key_of(held), problem, why="the next backup takes it over")

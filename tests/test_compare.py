@@ -1,5 +1,6 @@
 """`check --remote`: what the service shows, beside what the mirror holds of it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -59,18 +60,79 @@ def test_an_object_that_differs_though_nobody_changed_it_is_damage(work: Workpla
     told = "the remote shows it otherwise (title) and says that it was not changed since"
     outcome = work.run("check", "--remote", "--json")
     assert outcome.code == 4
-    assert {"what": "memory", "where": "m-hours-1", "problem": told} in outcome.json["damage"]
+    found = {"what": "memory", "where": "m-hours-1", "problem": told}
+    assert found | {"why": "the next backup takes it over"} in outcome.json["damage"]
 
 
-def test_a_file_of_which_the_remote_gives_other_bytes_is_damage(work: Workplace, world: World):
+def test_damage_that_only_the_remote_shows_is_taken_over_by_the_next_backup(work: Workplace):
     work.backup()
-    ((_, asset),) = world.assets.items()
-    asset.content += b"more"
+    title = "json_set(document, '$.title', 'Mallory')"
+    digest = KINDS["memory"].digest
+    ((text,),) = work.sql("select document from memory where key = 'm-hours-1'")
+    wrong = digest(json.loads(text) | {"title": "Mallory"})
+    where = "where key = 'm-hours-1'"
+    execute(work, f"update memory set title = 'Mallory', document = {title} {where}")
+    execute(work, f"update change set digest = '{wrong}', document = {title} {where}")
+    assert work.run("check").code == 0
+    outcome = work.run("check", "--remote")
+    assert outcome.code == 4
+    assert "(the next backup takes it over)" in outcome.out
+    assert "repair" not in outcome.out
+    work.backup()
+    assert work.run("check", "--remote").code == 0
+
+
+def test_an_agent_that_the_account_does_not_show_any_more_is_told_and_no_error(
+    work: Workplace, world: World
+):
+    work.backup()
+    guide = world.agent("Guide")
+    del world.agents[guide.memori_id]
+    outcome = work.run("check", "--remote", "--json")
+    assert outcome.code == 0, outcome
+    assert [each["name"] for each in outcome.json["remote"]["not_shown"]] == ["Guide"]
+    assert "Guide: the account does not show it any more" in work.run("check", "--remote").out
+
+
+def test_a_file_that_could_not_be_fetched_is_no_all_clear(
+    serve, workplace: Workplace, world: World
+):
+    fault = Fault("/api/v2/asset/*", nth=3, times=99, status=500)
+    sandbox = serve(world, faults=FaultSet([fault]))
+    sandbox.start()
+    workplace.settle(sandbox)
+    workplace.backup()
+    outcome = workplace.run("check", "--remote")
+    assert outcome.code == 5
+    assert "file asset/" in outcome.out
+    assert "was not compared: it could not be fetched" in outcome.out
+    assert "could not be compared" in outcome.out
+
+
+def test_one_session_is_enough_to_compare_an_agent(work: Workplace, sandbox: Sandbox):
+    work.backup()
+    sandbox.calls.clear()
+    assert work.run("check", "--remote").code == 0
+    opened = [each for each in sandbox.calls if each.method == "POST"]
+    assert len([each for each in opened if each.template.lower() == "/memori/v2/session"]) == 1
+
+
+@pytest.mark.parametrize("name", ["person", "file"])
+def test_a_table_that_is_not_there_keeps_nothing_else_from_being_compared(
+    work: Workplace, name: str
+):
+    work.backup()
+    execute(work, f"drop table {name}")
     outcome = work.run("check", "--remote", "--json")
     assert outcome.code == 4
-    (damage,) = outcome.json["damage"]
-    assert damage["what"] == "file"
-    assert compared(outcome, "file")["damaged"] == 1
+    assert len([each for each in outcome.json["damage"] if each["what"] == name]) >= 1
+    assert compared(outcome, "memory")["same"] > 0
+
+
+def test_a_source_that_is_not_there_is_damage_and_ends_nothing(work: Workplace):
+    work.backup()
+    execute(work, "delete from source where id = 2")
+    assert work.run("check", "--remote").code == 4
 
 
 def test_a_file_that_is_gone_over_there_is_counted(work: Workplace, world: World):

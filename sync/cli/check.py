@@ -66,15 +66,20 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
         if is_remote:
             wishes = app.wishes((), (), "check")
             compared = compare(mirror, app.kinds, app.account, wishes, watch)
-    found = report.damage + (compared.damage if compared else [])
-    failures = compared.errors.values() if compared else ()
+    seen = compared.damage if compared else []
+    found = report.damage + [each for each in seen if each not in report.damage]
+    failures = list(compared.errors.values()) if compared else []
     codes = [DamageFound.exit_code] if found else []
     summary = f"{report.objects} objects with their history and {report.files} files checked"
     if percent:
         summary += f", {report.blobs_read} read to their end"
     if report.files_never_stored:
         summary += f" ({report.files_never_stored} more could not be fetched so far)"
-    verdict = f"{len(found)} damaged; `aisuru-sync repair` puts back what it can"
+    verdict = f"{len(found)} damaged" if found else "no damage"
+    if report.damage:
+        verdict += "; `aisuru-sync repair` puts back what it can"
+    if failures:
+        verdict += f"; {len(failures)} could not be compared, as told above"
     return Reply(
         data={
             "objects": report.objects,
@@ -87,7 +92,7 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
         text=[
             *(comparison_text(compared) if compared else ()),
             *damage_lines(found),
-            f"{summary}: {verdict if found else 'no damage'}",
+            f"{summary}: {verdict}",
         ],
         exit_code=worst([*codes, *(each.exit_code for each in failures)]),
     )

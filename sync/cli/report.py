@@ -132,6 +132,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             }
             for each in comparison.compared
         ],
+        "not_shown": [source_json(each) for each in comparison.not_shown],
         "errors": [{"what": what, "why": str(why)} for what, why in comparison.errors.items()],
     }
 
@@ -151,6 +152,7 @@ def comparison_text(comparison: Comparison) -> list[Any]:
     ]
     return [
         *([table("source", "kind", *columns, rows=rows, right=columns)] if rows else []),
+        *(f"{each.name}: the account does not show it any more" for each in comparison.not_shown),
         *(f"{what} was not compared: {why}" for what, why in comparison.errors.items()),
     ]
 

@@ -83,7 +83,8 @@ def lost_files(mirror: Mirror) -> Iterator[Finding]:
             .where(*is_there, column.is_not(None))
             .group_by(change.c.source_id, column)
         )
-        for source_id, snapshot_id, number in _stream(mirror, query):
+        for row in _stream(mirror, query):
+            source_id, snapshot_id, number = tuple(row)
             moves.setdefault((source_id, snapshot_id), Counter())[name] = number
     held: Counter[int] = Counter()
     every = sa.select(snapshot.c.id, snapshot.c.source_id, snapshot.c.files_referenced)
@@ -130,11 +131,11 @@ def broken_chains(mirror: Mirror) -> Iterator[tuple[str, int, str, str]]:
         ),
     }
     wrong = sa.case(*((condition, problem) for problem, condition in problems.items()))
-    query = sa.select(versions.c.kind, versions.c.source_id, versions.c.key, wrong).where(
-        sa.or_(*problems.values())
-    )
+    query = sa.select(
+        versions.c.kind, versions.c.source_id, versions.c.key, wrong.label("problem")
+    ).where(sa.or_(*problems.values()))
     for row in _stream(mirror, query):
-        yield row.kind, row.source_id, row.key, row[3]
+        yield row.kind, row.source_id, row.key, row.problem
 
 
 def _number(op: str, number: int) -> str:
