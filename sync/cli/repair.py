@@ -9,9 +9,11 @@ from sync.errors import DamageFound, worst
 def command(door: Door) -> Reply:
     """Put back what `check` finds damaged, as far as it can be had.
 
-    Rows are written again from history. Files are fetched again, and count only if they are the
-    very bytes that were stored; damaged ones are kept in the folder `damaged` beside them. Asks
-    the remote only if a file is damaged. Exit code 4 means that something is left.
+    Rows are written again from history, or history from a row that proves it; a row that history
+    does not know is kept. Files are fetched again, and count only if they are the very bytes that
+    were stored; then damaged ones are kept in the folder `damaged` beside them. Asks the remote
+    only if a file is damaged. Exit code 4 means that something is left, which is told with the
+    reason.
     """
     from sync.cli.progress import progress
     from sync.cli.report import damage_json, damage_lines
