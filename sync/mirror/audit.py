@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.document import Document
-from sync.files import is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror.database import BATCH, by_key
@@ -182,7 +181,7 @@ def blobs(mirror: Mirror) -> Iterator[Stored]:
             # A document that is damaged elsewhere may still say which bytes it means.
             document = readable(row.document)
             name = row.sha256 if document is None else document.get("sha256")
-            if isinstance(name, str) and (document is not None or is_name(name)):
+            if isinstance(name, str) and not name.startswith(_NONE):
                 size_bytes = (document or {}).get("size_bytes")
                 known = size_bytes if isinstance(size_bytes, int) else None
                 yield Stored(name, known, str(row.key))
@@ -213,6 +212,8 @@ def places(mirror: Mirror, sha256: str) -> list[Place]:
     return list(found)
 
 
+_NONE = "-"
+"""What the names of versions begin with that say of no bytes."""
 _NAME_BEGINS = '"sha256":"'
 
 
@@ -231,7 +232,7 @@ def _blob_name(mirror: Mirror) -> tuple[sa.ColumnElement[str], sa.ColumnElement[
     change, mark = mirror.tables.change, _mark(mirror)
     cut = sa.func.substr(change.c.document, mark + len(_NAME_BEGINS), 64)
     # Without a hash each version stands for itself, so that none is passed over.
-    own = sa.literal("-") + sa.cast(change.c.id, sa.Text)
+    own = sa.literal(_NONE) + sa.cast(change.c.id, sa.Text)
     name = sa.case((mark > 0, sa.cast(cut, sa.Text)), else_=own)
     return name, sa.and_(change.c.kind == FILE.name, change.c.op != "deleted")
 
