@@ -4,7 +4,7 @@ What is stored and can never change is left alone; the rest is downloaded side b
 store. A file never fails a backup by being gone: it is noted as `missing`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -46,7 +46,7 @@ def fetch(
     wanted: Iterator[tuple[FileRef, Document]],
     concurrency: int,
     limits: Limits,
-) -> Iterator[Fetched]:
+) -> Generator[Fetched]:
     """Fetch files side by side.
 
     Args:

@@ -39,7 +39,9 @@ class FileStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._blobs = root / "sha256"
         self._unsettled: set[Path] = set()
+        self._failure: StorageError | None = None
 
     def prepare(self) -> None:
         """Make the folder, and clear away what an earlier crash left half written.
@@ -48,8 +50,11 @@ class FileStore:
             StorageError: it cannot be written to.
         """
         with _disk(self.root):
+            if not self._blobs.is_dir():
+                self._blobs.mkdir(mode=0o700, parents=True)
+                self._unsettled |= {self.root, self.root.parent}
             temporary = self.root / _TEMPORARY
-            temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+            temporary.mkdir(mode=0o700, exist_ok=True)
             self.root.chmod(0o700)
             for left in temporary.iterdir():
                 left.unlink()
@@ -85,8 +90,12 @@ class FileStore:
         except FileNotFoundError:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             incoming.replace(target)
-            self._unsettled.add(target.parent.parent)
-        self._unsettled.add(target.parent)
+        self.note_name(sha256)
+
+    def note_name(self, sha256: str) -> None:
+        """Have the name of a blob made lasting; whoever gave it may have been cut before that."""
+        folder = self.path(sha256).parent
+        self._unsettled |= {folder, folder.parent}
 
     def settle(self) -> None:
         """Make the names of all blobs last.
@@ -96,9 +105,16 @@ class FileStore:
         Raises:
             StorageError: the disk is broken.
         """
-        with _disk(self.root):
-            while self._unsettled:
-                _sync_folder(self._unsettled.pop())
+        if self._failure is not None:
+            # A disk that failed once may say that all is well the next time.
+            raise self._failure
+        try:
+            with _disk(self.root):
+                while self._unsettled:
+                    _sync_folder(self._unsettled.pop())
+        except StorageError as error:
+            self._failure = error
+            raise
 
     def has(self, blob: Blob) -> bool:
         """Is the blob there, with the right size?"""
@@ -174,7 +190,7 @@ class FileStore:
 
     def path(self, sha256: str) -> Path:
         """Where a blob lies, or would."""
-        return self.root / "sha256" / sha256[:2] / sha256[2:]
+        return self._blobs / sha256[:2] / sha256[2:]
 
 
 class Bench(FileStore):
@@ -239,7 +255,9 @@ class Incoming:
             StorageError: the disk is full or broken.
         """
         blob = Blob(self._digest.hexdigest(), self.size_bytes)
-        if not self._store.has(blob):
+        if self._store.has(blob):
+            self._store.note_name(blob.sha256)
+        else:
             with _disk(self._store.root):
                 os.fsync(self._descriptor)
                 self._store.place(self._path, blob.sha256)

@@ -1,13 +1,12 @@
 """Taking one snapshot: the view of one source, kind by kind, then its files (design 6).
 
 What was seen is committed whatever else fails. What is not seen any more is written as deleted
-only after a listing that proved to be whole, and only when the object itself is not found. What a
-snapshot is worth is decided by `kind_status` and `snapshot_status`, which are pure.
+only after a listing that proved to be whole, and only when the object itself is not found.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from itertools import islice
 from types import TracebackType
@@ -38,6 +37,8 @@ from sync.mirror.apply import Tally
 from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
+from sync.order import is_file
+from sync.outcome import results_of, snapshot_status
 from sync.watch import Watch
 
 PARTIAL = 3
@@ -66,55 +67,6 @@ class Run:
     watch: Watch
     is_guarded: bool
     accepted: Acceptance
-
-
-def kind_status(listed: int, why: str) -> Status:
-    """How far the listing of a kind can be trusted.
-
-    Args:
-        listed: how many objects were seen.
-        why: what went wrong, or "".
-    """
-    if not why:
-        return Status.COMPLETE
-    return Status.INCOMPLETE if listed else Status.FAILED
-
-
-def results_of(
-    family: Sequence[Kind], tallies: Mapping[str, Tally], why: str, held: Mapping[str, str]
-) -> dict[str, KindResult]:
-    """How a kind and its children went.
-
-    Args:
-        family: the parent first: children share its lot.
-        tallies: {kind: what came of it}.
-        why: what went wrong with the listing, or "".
-        held: {kind: why none of its absences was believed}.
-
-    Returns:
-        {kind: its result}.
-    """
-    listed = tallies[family[0].name].listed
-    results = {}
-    for kind in family:
-        error = why or held.get(kind.name, "")
-        status = Status.INCOMPLETE if kind.name in held else kind_status(listed, error)
-        results[kind.name] = KindResult(status, tallies[kind.name], error or None)
-    return results
-
-
-def snapshot_status(kinds: Collection[Status], error: str | None, failed_files: int) -> Status:
-    """How far a snapshot can be trusted; files that are not there do not count against it.
-
-    Args:
-        kinds: how far each of its kinds can be.
-        error: what ended it early, if anything did.
-        failed_files: how many files could not be fetched.
-    """
-    if error and not kinds:
-        return Status.FAILED
-    is_whole = all(each is Status.COMPLETE for each in kinds)
-    return Status.COMPLETE if is_whole and not error and not failed_files else Status.INCOMPLETE
 
 
 class OpenSnapshot:
@@ -197,24 +149,29 @@ class OpenSnapshot:
         run = self._run
         total = self._staging.count_unfetched(owner)
         wanted = self._wanted(owner, left_alone, missed)
-        done = fetch(access, run.store, wanted, run.concurrency, run.limits)
+        fetching = fetch(access, run.store, wanted, run.concurrency, run.limits)
         documents: list[Document] = []
-        try:
+        with closing(fetching) as done, self._recording(documents):
             for number, fetched in enumerate(done, start=1):
                 run.watch(self._source.name, FILE.name, number, total)
                 documents.append(fetched.document)
                 if len(documents) == BATCH:
                     self._staging.record(FILE, documents)
-                    documents = []
+                    documents.clear()
                 self._files["referenced"] += 1
                 self._files[fetched.outcome] += 1
                 self._files["bytes"] += fetched.size_bytes
                 if fetched.is_new or fetched.outcome == FAILED:
                     self.exit_codes.append(PARTIAL)
-        finally:
-            # What came before a stop is not fetched again.
-            self._staging.record(FILE, documents)
         self._knows_all_files = self._run.is_whole and owner is None
+
+    @contextmanager
+    def _recording(self, documents: Sequence[Document]) -> Iterator[None]:
+        """Note files at the end, also after a stop: what came before it is not fetched again."""
+        try:
+            yield
+        finally:
+            self._staging.record(FILE, documents)
 
     def _wanted(
         self, owner: str | None, left_alone: Collection[str], missed: Collection[str]
@@ -363,11 +320,21 @@ class OpenSnapshot:
         mirror, origins = self._run.mirror, self._run.limits.origins
         # Where no field holds a URL, only texts with one inside need to be read.
         like = () if kind.files else TRACES
-        self._staging.refer(
-            (ref, str(document.get("memoriID") or ""))
-            for document in mirror.documents(self._source, kind, like=like)
-            for ref in file_refs(document, kind.files, origins)
-        )
+
+        def refs() -> Iterator[tuple[FileRef, str]]:
+            for document in mirror.documents(self._source, kind, like=like):
+                found = file_refs(document, kind.files, origins)
+                if is_file(kind) and not found:
+                    self._tell_unfetchable(kind, document)
+                yield from ((ref, str(document.get("memoriID") or "")) for ref in found)
+
+        self._staging.refer(refs())
+
+    def _tell_unfetchable(self, kind: Kind, document: Document) -> None:
+        """An object that is a file, but does not say where: what it is cannot be kept."""
+        self._files["failed"] += 1
+        self.exit_codes.append(PARTIAL)
+        self._log.warning("file.unaddressed", kind=kind.name, key=kind.key_of(document))
 
     def _finish(self, status: Status) -> None:
         if self._knows_all_files:

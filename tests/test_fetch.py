@@ -92,6 +92,28 @@ def test_an_asset_that_the_backend_does_not_have_is_fetched_from_its_own_configu
     assert host.asked == [f"/api/v2/asset/{name}"]
 
 
+def test_of_two_urls_of_one_file_the_one_that_can_be_fetched_counts(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
+):
+    host.files["/api/v2/asset/x.png"] = PNG
+    work.settle(sandbox, assets=host.url)
+    refer(guide, "/api/v2/asset/x.png")
+    guide.memories["m-hours-1"]["answers"] = [{"text": f"see {host.url}/api/v2/asset/x.png"}]
+    work.backup()
+    assert files(work) == {"asset/x.png": ("stored", len(PNG))}
+
+
+def test_an_asset_that_does_not_say_where_it_is_makes_no_backup_complete(
+    work: Workplace, world: World
+):
+    ((_, asset),) = world.assets.items()
+    asset.document["assetURL"] = "https://elsewhere.example/files/picture"
+    outcome = work.run("backup", "-v")
+    assert outcome.code == 3
+    assert "file.unaddressed" in outcome.err
+    assert "1 files could not be fetched" in outcome.out
+
+
 def test_no_host_but_the_remote_is_ever_told_a_session_or_a_token(
     work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
 ):

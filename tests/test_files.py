@@ -115,9 +115,35 @@ def test_a_blob_is_durable_before_it_has_its_name_and_its_name_once_settled(
     put(store, [b"hello"])
     assert done == ["fsync file", "rename"]
     store.settle()
-    assert done[2:] == ["fsync folder", "fsync folder"]
+    # Of the blob, of all blobs, of the store, and of what that lies in.
+    assert done[2:] == ["fsync folder"] * 4
     store.settle()
-    assert len(done) == 4
+    assert len(done) == 6
+
+
+def test_a_blob_that_was_there_before_gets_its_name_settled_too(store: FileStore, monkeypatch):
+    blob = put(store, [b"hello"])
+    # As after a crash between its name and the settling of it.
+    later = FileStore(store.root)
+    synced = []
+    monkeypatch.setattr("sync.files._sync_folder", synced.append)
+    assert put(later, [b"hello"]) == blob
+    later.settle()
+    assert store.path(blob.sha256).parent in synced
+
+
+def test_a_disk_that_failed_to_settle_is_not_believed_the_next_time(store: FileStore, monkeypatch):
+    put(store, [b"hello"])
+
+    def broken(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sync.files._sync_folder", broken)
+        with pytest.raises(StorageError):
+            store.settle()
+    with pytest.raises(StorageError):
+        store.settle()
 
 
 def test_no_file_is_noted_as_stored_before_its_name_lasts(work: Workplace, monkeypatch):

@@ -190,13 +190,22 @@ class Staging:
         return query
 
     def refer(self, refs: Iterable[tuple[FileRef, str]]) -> None:
-        """Note files that documents refer to, each with the Memori it belongs to, or ""."""
+        """Note files that documents refer to, each with the Memori it belongs to, or "".
+
+        Of several documents that refer to one file, those count that say more of it.
+        """
         table = self._refs()
         rest = iter(refs)
-        while part := {ref.key: (ref, owner) for ref, owner in islice(rest, BATCH)}:
-            rows = [{"key": ref.key, "url": ref.url, "owner": own} for ref, own in part.values()]
+        while part := list(islice(rest, BATCH)):
+            is_meant = table.c.key.in_({ref.key for ref, _ in part})
             with self._transaction():
-                self._connection.execute(sa.delete(table).where(table.c.key.in_(part)))
+                found = self._connection.execute(sa.select(table).where(is_meant))
+                known = {row.key: (row.url, row.owner) for row in found}
+                for ref, owner in part:
+                    url, belongs_to = known.get(ref.key, ("", ""))
+                    known[ref.key] = (ref.url or url, owner or belongs_to)
+                rows = [{"key": key, "url": url, "owner": own} for key, (url, own) in known.items()]
+                self._connection.execute(sa.delete(table).where(is_meant))
                 self._connection.execute(sa.insert(table), rows)
 
     def count_unfetched(self, owner: str | None) -> int:

@@ -1,0 +1,56 @@
+"""What a snapshot, and each kind in it, is worth. Pure."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sync.kind import Kind
+from sync.mirror.apply import Tally
+from sync.mirror.values import KindResult, Status
+
+
+def kind_status(listed: int, why: str) -> Status:
+    """How far the listing of a kind can be trusted.
+
+    Args:
+        listed: how many objects were seen.
+        why: what went wrong, or "".
+    """
+    if not why:
+        return Status.COMPLETE
+    return Status.INCOMPLETE if listed else Status.FAILED
+
+
+def results_of(
+    family: Sequence[Kind], tallies: Mapping[str, Tally], why: str, held: Mapping[str, str]
+) -> dict[str, KindResult]:
+    """How a kind and its children went.
+
+    Args:
+        family: the parent first: children share its lot.
+        tallies: {kind: what came of it}.
+        why: what went wrong with the listing, or "".
+        held: {kind: why none of its absences was believed}.
+
+    Returns:
+        {kind: its result}.
+    """
+    listed = tallies[family[0].name].listed
+    results = {}
+    for kind in family:
+        error = why or held.get(kind.name, "")
+        status = Status.INCOMPLETE if kind.name in held else kind_status(listed, error)
+        results[kind.name] = KindResult(status, tallies[kind.name], error or None)
+    return results
+
+
+def snapshot_status(kinds: Collection[Status], error: str | None, failed_files: int) -> Status:
+    """How far a snapshot can be trusted; files that are not there do not count against it.
+
+    Args:
+        kinds: how far each of its kinds can be.
+        error: what ended it early, if anything did.
+        failed_files: how many files could not be fetched.
+    """
+    if error and not kinds:
+        return Status.FAILED
+    is_whole = all(each is Status.COMPLETE for each in kinds)
+    return Status.COMPLETE if is_whole and not error and not failed_files else Status.INCOMPLETE
