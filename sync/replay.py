@@ -164,7 +164,7 @@ class Replay:
             ref.path: document.get(ref.path) for ref in kind.refs if ref.path not in step.left_out
         }
         if not self._store.is_sound(stored["sha256"]):
-            raise BadAnswer("its stored file is damaged", "see: aisuru-sync check")
+            raise BadAnswer("its stored file is damaged or lost", "see: aisuru-sync check")
         number = self._journal.begin(
             self._restore_id, step.op, step.ident, place, sha256=stored["sha256"]
         )

@@ -16,7 +16,7 @@ from sync.mirror.journal import Journal
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
 from sync.order import Step, files_of, is_file
-from sync.plan import Plan, follow, last_known, plan
+from sync.plan import Loss, Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
 from sync.snapshot import PARTIAL
@@ -86,7 +86,7 @@ def prepare(
     mirror = hands.mirror
     kinds = {name: each for name, each in hands.kinds.items() if _takes_part(each)}
     (owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
-    wanted = read_wanted(mirror, hands.store, kinds, owner, snapshot)
+    wanted = read_wanted(mirror, kinds, owner, snapshot)
     chosen = _choose(selection, kinds, wanted, snapshot)
     journal = Journal(mirror, target)
     there = Target(mirror, target, owner, kinds, journal, frozenset(wanted.objects))
@@ -195,7 +195,7 @@ class Restore:
             failures=left,
             remaining=remaining,
             damaged=damaged,
-            verified=not remaining.steps and not damaged,
+            verified=not (remaining.steps or damaged or self._damaged),
         )
 
     def _files_that_differ(self, plan: Plan) -> Iterator[Ident]:
@@ -222,7 +222,7 @@ class Restore:
         return password_of(agent, self._hands.wishes.passwords) or agent.password
 
     def _plan(self) -> Plan:
-        return plan(
+        made = plan(
             self._wanted.objects,
             self._there.live(),
             self._there.kinds,
@@ -231,6 +231,15 @@ class Restore:
             self._chosen,
             self._wanted.foreign,
         )
+        reason = "what is stored of it is damaged, see: aisuru-sync check"
+        losses = (Loss(ident, reason) for ident in sorted(self._damaged))
+        return replace(made, losses=(*made.losses, *losses))
+
+    @property
+    def _damaged(self) -> frozenset[Ident]:
+        """What cannot come back only because the mirror does not hold it as it was seen."""
+        damaged = self._wanted.damaged
+        return damaged if self._chosen is None else damaged & self._chosen
 
 
 def _choose(
@@ -249,7 +258,8 @@ def _choose(
         raise UsageError(f"cannot restore {', '.join(sorted(unknown))}", f"kinds: {names}")
     if selection.keys and len(selection.kinds) != 1:
         raise UsageError("--key needs exactly one --kind")
-    chosen = {ident for ident in wanted.objects if ident[0] in selection.kinds}
+    there = {*wanted.objects, *wanted.damaged}
+    chosen = {ident for ident in there if ident[0] in selection.kinds}
     if not selection.keys:
         return chosen
     missing = selection.keys - {key for _, key in chosen}

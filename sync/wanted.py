@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sync.document import Document
 from sync.errors import UsageError
-from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import file_refs
 from sync.mirror.mirror import Mirror
@@ -22,12 +21,14 @@ class Wanted:
     Attributes:
         objects: of the Memori, with the files of the account that belong to it.
         foreign: files of other agents among them, which its documents refer to.
-        files: {key of a file: its document} of those whose bytes are at hand.
+        files: {key of a file: its document} of those whose bytes were stored.
+        damaged: what was there, but is not stored any more as it was seen; it is left alone.
     """
 
     objects: Objects
     foreign: frozenset[Ident]
     files: Mapping[str, Document]
+    damaged: frozenset[Ident]
 
 
 def choose_snapshot(
@@ -122,33 +123,35 @@ def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
 
 
 def read_wanted(
-    mirror: Mirror, store: FileStore, kinds: Mapping[str, Kind], owner: Source, snapshot: Snapshot
+    mirror: Mirror, kinds: Mapping[str, Kind], owner: Source, snapshot: Snapshot
 ) -> Wanted:
     """Read the state of a Memori at a snapshot, and of its account in the same run.
 
     Args:
         mirror: where it is kept.
-        store: where the bytes are.
         kinds: those that take part.
         owner: the account.
         snapshot: of the Memori.
     """
     target = snapshot.source
     account_snapshot = mirror.sibling(snapshot.id, owner)
-    objects = {
-        (kind.name, key): document
-        for kind in kinds.values()
-        if kind.scope is Scope.MEMORI
-        for key, document in mirror.past.state(target, kind, snapshot.id)
-    }
+    objects: dict[Ident, Document] = {}
     others: dict[Ident, Document] = {}
-    for kind in (each for each in kinds.values() if each.scope is Scope.ACCOUNT):
-        for key, document in mirror.past.state(owner, kind, account_snapshot):
-            is_ours = document.get("memoriID") == target.remote_id
-            (objects if is_ours else others)[kind.name, key] = document
+    damaged: set[Ident] = set()
+    for kind in kinds.values():
+        is_own = kind.scope is Scope.MEMORI
+        source, at = (target, snapshot.id) if is_own else (owner, account_snapshot)
+        for key, document in mirror.past.proven_state(source, kind, at):
+            if document is None:
+                damaged.add((kind.name, key))
+            elif is_own or document.get("memoriID") == target.remote_id:
+                objects[kind.name, key] = document
+            else:
+                others[kind.name, key] = document
     foreign = _foreign_files(objects, others, kinds, target)
     whole = {**objects, **foreign}
-    return Wanted(whole, frozenset(foreign), _files_at_hand(mirror, store, kinds, whole))
+    files = _stored_files(mirror, kinds, whole)
+    return Wanted(whole, frozenset(foreign), files, frozenset(damaged))
 
 
 def _foreign_files(
@@ -172,8 +175,8 @@ def _foreign_files(
     }
 
 
-def _files_at_hand(
-    mirror: Mirror, store: FileStore, kinds: Mapping[str, Kind], objects: Objects
+def _stored_files(
+    mirror: Mirror, kinds: Mapping[str, Kind], objects: Objects
 ) -> dict[str, Document]:
     keys = (
         ref.key
@@ -181,5 +184,4 @@ def _files_at_hand(
         if is_file(kinds[name])
         for ref in files_of(kinds[name], document)
     )
-    stored = mirror.stored_files(keys)
-    return {key: each for key, each in stored.items() if store.path(each["sha256"]).is_file()}
+    return mirror.stored_files(keys)

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import sqlite3
 import subprocess
 import threading
 
@@ -547,34 +546,6 @@ def test_a_medium_lost_from_the_middle_comes_back_at_the_end_and_that_is_told(
         }
     ]
     assert [each["content"] for each in media] == ["note 1", "note 2", "note 0"]
-
-
-def test_a_damaged_blob_is_never_uploaded(work: Workplace, world: World):
-    work.backup()
-    (blob,) = [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
-    data = bytearray(blob.read_bytes())
-    data[-1] ^= 1
-    blob.write_bytes(data)
-    world.assets.clear()
-    result = restore(work, code=3)
-    assert result["failures"][0]["reason"] == "its stored file is damaged"
-    assert not world.assets
-
-
-def test_other_bytes_than_those_backed_up_are_never_called_verified(work: Workplace, world: World):
-    work.backup()
-    world.assets.clear()
-    restore(work)
-    (asset,) = world.assets.values()
-    asset.content += b"tampered"
-    with sqlite3.connect(work.folder / "mirror.db") as connection:
-        new = asset.document["assetURL"].rpartition("/")[2]
-        connection.execute("delete from change where kind = 'file' and key = ?", (f"asset/{new}",))
-        connection.execute("delete from file where key = ?", (f"asset/{new}",))
-    connection.close()
-    result = restore(work, "--snapshot", "2", code=3)
-    assert result["verified"] is False
-    assert result["damaged"][0]["kind"] == "asset"
 
 
 def test_a_remote_that_cannot_be_reached_any_more_is_given_up_and_the_restore_marked(

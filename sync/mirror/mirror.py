@@ -28,6 +28,7 @@ from sync.mirror.values import (
     Snapshot,
     Source,
     Status,
+    held,
     kind_result_of,
     snapshot_of,
     source_of,
@@ -236,7 +237,7 @@ class Mirror:
         if like:
             query = query.where(sa.or_(*(table.c.document.ilike(f"%{each}%") for each in like)))
         for row in by_key(self._all, query, table.c.key):
-            yield parse(row.document.encode())
+            yield held(row.document, kind.name, row.key)
 
     def sibling(self, snapshot_id: int, source: Source) -> int | None:
         """The snapshot of a source that was taken in the same run as another one."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync.document import Document, parse
+from sync.document import Document
 from sync.kind import Kind
 from sync.mirror.database import BATCH, by_key
 from sync.mirror.tables import Tables
-from sync.mirror.values import Change, Source, parsed, source_of
+from sync.mirror.values import Change, Source, held, own_document, parsed, source_of
 
 
 class Past:
@@ -58,7 +58,7 @@ class Past:
         query = sa.select(change.c.key, change.c.document).where(
             *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
         )
-        return {row.key: parse(row.document.encode()) for row in self._each(query, keys)}
+        return {row.key: held(row.document, kind.name, row.key) for row in self._each(query, keys)}
 
     def last_versions(
         self, source: Source, kind: Kind, keys: Iterable[str]
@@ -71,7 +71,7 @@ class Past:
             .order_by(change.c.id)
         )
         return {
-            row.key: (row.snapshot_id, parse(row.document.encode()))
+            row.key: (row.snapshot_id, held(row.document, kind.name, row.key))
             for row in self._each(query, keys)
         }
 
@@ -84,7 +84,20 @@ class Past:
             *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
         )
         for row in by_key(self._all, query, change.c.key):
-            yield row.key, parse(row.document.encode())
+            yield row.key, held(row.document, kind.name, row.key)
+
+    def proven_state(
+        self, source: Source, kind: Kind, snapshot_id: int | None
+    ) -> Iterator[tuple[str, Document | None]]:
+        """As `state`, but None for whatever is not, or not any more, what was seen then."""
+        change = self._tables.change
+        query = sa.select(change.c.key, change.c.document, change.c.digest).where(
+            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
+        )
+        for row in by_key(self._all, query, change.c.key):
+            document = own_document(kind, row.key, row.document)
+            is_sound = document is not None and kind.digest(document) == row.digest
+            yield row.key, document if is_sound else None
 
     def touched(self, source: Source, kind: Kind, after_id: int, until_id: int) -> Iterator[str]:
         """The keys that have changed after a snapshot, until another one, in their order."""

@@ -21,7 +21,7 @@ from sync.mirror.apply import CREATED, DELETED, FRESHENED, UPDATED, Stage, Tally
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import BATCH, by_key, writing
 from sync.mirror.tables import AFTER, BEFORE, Tables
-from sync.mirror.values import KindResult, parsed, told
+from sync.mirror.values import KindResult, held, parsed, told
 from sync.stop import Stop
 
 # What one query takes, in objects and in characters; a listing may come all at once.
@@ -127,7 +127,7 @@ class Staging:
         table = self._stage(kind)[0].table
         query = self._absent(kind, table.c.key, table.c.document)
         for row in by_key(self._all, query, table.c.key):
-            yield parse(row.document.encode())
+            yield held(row.document, kind.name, row.key)
 
     def count_absent(self, kind: Kind) -> tuple[int, int]:
         """How many objects are absent and came back under no other key, and of how many.

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.document import Document, parse, storable
-from sync.errors import BadAnswer
+from sync.errors import BadAnswer, DamageFound
 from sync.kind import Kind, Scope
 from sync.mirror.apply import Tally
 
@@ -119,6 +119,19 @@ def own_document(kind: Kind, key: str, text: Any) -> Document | None:
     """A document as its column holds it, None unless it is that of the object with this key."""
     document = readable(text)
     return document if document is not None and document.get(kind.key) == key else None
+
+
+def held(text: Any, kind: str, key: str) -> Document:
+    """The document of an object as its column holds it.
+
+    Raises:
+        DamageFound: it is none.
+    """
+    document = readable(text)
+    if document is None:
+        what = f"what is stored of {kind} {key} cannot be read"
+        raise DamageFound(what, "see: aisuru-sync check")
+    return document
 
 
 def source_of(row: sa.Row[Any]) -> Source:
