@@ -299,15 +299,6 @@ def test_what_cannot_come_back_is_named_and_the_rest_comes(work: Workplace, worl
     assert "Cannot come back:" in out
 
 
-def test_a_file_whose_bytes_were_lost_is_named(work: Workplace, world: World):
-    work.backup()
-    for blob in [each for each in (work.files / "sha256").rglob("*") if each.is_file()]:
-        blob.unlink()
-    world.assets.clear()
-    result = restore(work)
-    assert result["not_restorable"][0]["reason"] == "its file was never stored"
-
-
 def test_a_file_comes_back_under_its_name_and_texts_point_to_it(work: Workplace, world: World):
     name = "22222222-aaaa-4bbb-8ccc-000000000009.png"
     url = f"https://assets.memori.ai/api/v2/asset/{name}"
