@@ -60,10 +60,28 @@ def held_back(kind: str, absent: int, there: int, agreed: int | None, some: Coll
         some: what a few of them are called.
     """
     doubt = "too many to believe" if agreed is None else f"and not {agreed}, as you said"
-    names = [" ".join(each.split())[:_LONGEST] for each in some]
-    told = ", ".join([*names, "…"] if absent > len(names) else names)
     return (
-        f"{absent} of {there} are not there any more ({told}), {doubt};"
+        f"{absent} of {there} are not there any more ({_told(some, absent)}), {doubt};"
         " so this does not count as complete."
         f" If they are really gone: --accept-deletions {kind}={absent}"
     )
+
+
+def too_many(kind: str, number: int, there: int, some: Collection[str]) -> str:
+    """What is told of deletions that a restore would make, but not without a human's word.
+
+    Args:
+        kind: of what would be deleted.
+        number: how many.
+        there: of how many.
+        some: what a few of them are called.
+    """
+    return (
+        f"{number} of {there} would be deleted ({_told(some, number)}): too many without your word."
+        f" If that is right: --accept-deletions {kind}={number}"
+    )
+
+
+def _told(some: Collection[str], number: int) -> str:
+    names = [" ".join(each.split())[:_LONGEST] for each in some]
+    return ", ".join([*names, "…"] if number > len(names) else names)

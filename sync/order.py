@@ -14,7 +14,7 @@ from sync.document import Document
 from sync.kind import Ident, Kind
 from sync.link import FileRef, file_refs
 
-CREATE, UPDATE, UPLOAD, REPLACE = "create", "update", "upload", "replace"
+CREATE, UPDATE, UPLOAD, REPLACE, DELETE = "create", "update", "upload", "replace", "delete"
 Objects = Mapping[Ident, Document]
 """A state: every object by kind and key."""
 
@@ -24,10 +24,11 @@ class Step:
     """One thing to do.
 
     Attributes:
-        op: `create`, `update`, `upload` (a file, as an asset) or `replace` (delete and create).
-        ident: the wanted object, by the key it had.
+        op: `create`, `update`, `upload` (a file, as an asset), `replace` (delete and create) or
+            `delete`.
+        ident: the wanted object, by the key it had; of a delete, the live one.
         live_key: the object to change; "" for what will be made.
-        document: the wanted object, with refs and URLs as they were.
+        document: the wanted object, with refs and URLs as they were; of a delete, the live one.
         fields: {field: (live, wanted)} of what an update changes.
         left_out: fields of a create that a later update sets, to cut a cycle.
         needs: steps that must be done before, by the ident of their object.
@@ -47,6 +48,31 @@ class Step:
 def in_order(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Step]:
     """The steps so that each comes after what it needs."""
     yield from _sorted(_with_needs(steps, kinds), kinds)
+
+
+def removals(extras: Collection[Ident], live: Objects, kinds: Mapping[str, Kind]) -> Iterator[Step]:
+    """Steps that delete what is there too much, what refers to others first.
+
+    What could not be made again stays. Children go with their parent, and stay with one that is
+    too much itself but stays.
+
+    Args:
+        extras: all live objects that are not wanted.
+        live: what is there.
+        kinds: those whose extras go.
+    """
+    place = {name: number for number, name in enumerate(kinds)}
+    going = []
+    for name, key in extras:
+        kind, document = kinds.get(name), live[name, key]
+        if kind is None or kind.delete is None or kind.limits(document).no_create:
+            continue
+        if kind.parent and (kind.parent.kind, document.get(kind.parent.key)) in extras:
+            continue
+        going.append((place[name], _natural_order(key), name, key))
+    # The last of a set goes first, or the remote would give its index to another one.
+    for _, _, name, key in sorted(going, reverse=True):
+        yield Step(DELETE, (name, key), key, live[name, key])
 
 
 def is_file(kind: Kind) -> bool:

@@ -25,6 +25,7 @@ from sync.order import (
     in_order,
     is_file,
     refs_of,
+    removals,
 )
 
 _NEW = "(new)"
@@ -44,7 +45,7 @@ class Plan:
 
     Attributes:
         matches: {wanted ident: key of the live object that it is}.
-        extras: live objects that are not wanted; they stay.
+        extras: live objects that are not wanted.
     """
 
     steps: tuple[Step, ...]
@@ -61,6 +62,8 @@ def plan(
     stored: frozenset[str],
     chosen: Collection[Ident] | None = None,
     only_made: Collection[Ident] = (),
+    surplus: Collection[str] = (),
+    spared: Collection[Ident] = (),
 ) -> Plan:
     """Find out what turns the live state into the wanted one.
 
@@ -72,6 +75,8 @@ def plan(
         stored: keys of the files whose bytes are at hand.
         chosen: only these, with their children and whatever they refer to that is missing.
         only_made: these are made if they are missing, but never changed: they are another's.
+        surplus: kinds whose live objects are deleted if they are not wanted.
+        spared: live objects that nothing is known of, so that they are not too much either.
     """
     matches = match(wanted, live, kinds, successors)
     included = (
@@ -97,12 +102,14 @@ def plan(
         losses += [Loss(ident, reason) for reason in reasons]
         if step:
             steps[ident] = step
-    claimed = {(name, key) for (name, _), key in matches.items()}
+    claimed = {*spared, *((name, key) for (name, _), key in matches.items())}
+    extras = {ident: None for ident in live if ident not in claimed}
+    going = {name: kind for name, kind in kinds.items() if name in surplus}
     return Plan(
-        steps=tuple(in_order(steps, kinds)),
+        steps=(*in_order(steps, kinds), *removals(extras, live, going)),
         losses=(*losses, *_disorders(wanted, live, matches, steps, included, kinds)),
         matches=matches,
-        extras=tuple(ident for ident in live if ident not in claimed),
+        extras=tuple(extras),
     )
 
 

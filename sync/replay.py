@@ -13,7 +13,7 @@ from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import move_assets
 from sync.mirror.journal import Journal
-from sync.order import REPLACE, UPDATE, UPLOAD, Objects, Step, files_of
+from sync.order import DELETE, REPLACE, UPDATE, UPLOAD, Objects, Step, files_of
 from sync.plan import Plan, last_known, moved_urls
 
 
@@ -95,6 +95,8 @@ class Replay:
             self._update(kind, step, document)
         elif step.op == UPLOAD:
             self._upload(kind, step, document)
+        elif step.op == DELETE:
+            self._delete(kind, step)
         else:
             self._create(kind, step, document)
 
@@ -142,6 +144,16 @@ class Replay:
             self._journal.failed(number, str(error))
             raise
         self._done(number, kind, step, key)
+
+    def _delete(self, kind: Kind, step: Step) -> None:
+        number = self._journal.begin(self._restore_id, step.op, step.ident, {})
+        try:
+            self._reach(kind).delete(kind, step.document)
+        except RemoteError as error:
+            # If it was carried out all the same, the next listing shows it.
+            self._journal.failed(number, str(error))
+            raise
+        self._journal.done(number, step.ident, step.live_key)
 
     def _changes(self, kind: Kind, step: Step, document: Document) -> Document:
         changes: dict[str, Any] = {}

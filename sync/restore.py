@@ -7,19 +7,20 @@ leaves no duplicate: the next one settles first what this one left open.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from sync.absence import SOME, Acceptance, is_suspicious, too_many
 from sync.backup import backup, choose_agent, password_of
-from sync.errors import BadAnswer, Interrupted, SyncError, UsageError
+from sync.errors import BadAnswer, Interrupted, SyncError, UsageError, worst
 from sync.kind import Ident, Kind, Scope
 from sync.mirror.journal import Journal
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
-from sync.order import Step, files_of, is_file
+from sync.order import DELETE, Objects, Step, files_of, is_file
 from sync.plan import Loss, Plan, follow, last_known, plan
 from sync.replay import Replay
 from sync.settle import settle
-from sync.snapshot import PARTIAL
+from sync.snapshot import GUARDED, PARTIAL
 from sync.target import Hands, Target
 from sync.wanted import Age, Wanted, ages, read_wanted
 from sync.watch import Watch
@@ -27,10 +28,23 @@ from sync.watch import Watch
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a Memori shall come back: `kinds` and `keys` narrow it down, none means all."""
+    """What of a Memori shall come back, and what shall go.
+
+    Attributes:
+        kinds, keys: narrow it down; none means all.
+        delete_extra: what is there but was not then is deleted; files only if their kind is named.
+        accepted: {kind: how many} deletions that are right although they look like too many.
+    """
 
     kinds: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
+    delete_extra: bool = False
+    accepted: Mapping[str, int] = field(default_factory=dict)
+
+    def takes(self, kind: Kind) -> bool:
+        """Is a kind meant, by itself or with its parent?"""
+        family = {kind.name, kind.parent.kind if kind.parent else kind.name}
+        return not self.kinds or bool(self.kinds & family)
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ class RestoreResult:
         failures: steps that were not done, and are open still.
         remaining: what a fresh plan would still do.
         damaged: files that are there with other bytes than those that were backed up.
+        held_code: what it means for the end that deletions were held back; 0 if none were.
         verified: the remote was listed again and is as wanted, in every restorable field and in
             every byte that was sent.
     """
@@ -59,12 +74,14 @@ class RestoreResult:
     failures: tuple[Failure, ...]
     remaining: Plan
     damaged: tuple[Ident, ...]
+    held_code: int
     verified: bool
 
     @property
     def exit_code(self) -> int:
-        """0 if all that could come back did."""
-        return 0 if self.verified and not self.failures else PARTIAL
+        """0 if all that could come back did, and all that should go went."""
+        is_whole = self.verified and not self.failures
+        return worst([self.held_code, 0 if is_whole else PARTIAL])
 
 
 def prepare(
@@ -92,13 +109,9 @@ def prepare(
     there = Target(mirror, target, owner, kinds, journal, frozenset(wanted.objects))
     before_id = _list_again(hands, there, BEFORE, watch)
     settle(there, hands.access, hands.store)
-    considered = {
-        name: each for name, each in kinds.items() if not selection.kinds or name in selection.kinds
-    }
-    return Restore(
-        hands, there, snapshot, wanted, chosen, ages(mirror.snapshots(), snapshot, considered),
-        before_id,
-    )  # fmt: skip
+    considered = {name: each for name, each in kinds.items() if selection.takes(each)}
+    old = ages(mirror.snapshots(), snapshot, considered)
+    return Restore(hands, there, snapshot, wanted, chosen, old, before_id, selection)
 
 
 class Restore:
@@ -120,6 +133,7 @@ class Restore:
         chosen: set[Ident] | None,
         ages: Mapping[str, Age],
         before_id: int,
+        selection: Selection,
     ) -> None:
         self.target = there.source
         self.snapshot = snapshot
@@ -129,7 +143,19 @@ class Restore:
         self._wanted = wanted
         self._chosen = chosen
         self._before_id = before_id
+        self._surplus = _surplus(selection, there.kinds, ages) if selection.delete_extra else {}
         self.plan = self._plan()
+        held = _too_many(self.plan, there.live(), there.kinds, Acceptance(selection.accepted))
+        if held:
+            self._surplus |= held
+            self.plan = self._plan()
+
+        self._held_code = GUARDED if held else PARTIAL if self.held else 0
+
+    @property
+    def held(self) -> dict[str, str]:
+        """{kind: why nothing of it is deleted}, although it was asked for."""
+        return {name: why for name, why in self._surplus.items() if why}
 
     def replay(self, watch: Watch) -> RestoreResult:
         """Do what was planned, then list again and compare.
@@ -195,6 +221,7 @@ class Restore:
             failures=left,
             remaining=remaining,
             damaged=damaged,
+            held_code=self._held_code,
             verified=not (remaining.steps or damaged or self._damaged),
         )
 
@@ -222,14 +249,17 @@ class Restore:
         return password_of(agent, self._hands.wishes.passwords) or agent.password
 
     def _plan(self) -> Plan:
+        live, successors = self._there.live(), self._there.journal.successors()
         made = plan(
             self._wanted.objects,
-            self._there.live(),
+            live,
             self._there.kinds,
-            self._there.journal.successors(),
+            successors,
             frozenset(self._wanted.files),
             self._chosen,
             self._wanted.foreign,
+            {name for name, held in self._surplus.items() if not held},
+            {(name, follow((name, key), successors, live)) for name, key in self._wanted.damaged},
         )
         reason = "what is stored of it is damaged, see: aisuru-sync check"
         losses = (Loss(ident, reason) for ident in sorted(self._damaged))
@@ -242,6 +272,33 @@ class Restore:
         return damaged if self._chosen is None else damaged & self._chosen
 
 
+def _surplus(
+    selection: Selection, kinds: Mapping[str, Kind], ages: Mapping[str, Age]
+) -> dict[str, str]:
+    """{kind whose extras shall be deleted: why they are not, or ""}. Pure."""
+    return {
+        name: ages[name].why
+        for name, kind in kinds.items()
+        if name in ages
+        and kind.delete is not None
+        and (kind.scope is Scope.MEMORI or name in selection.kinds)
+    }
+
+
+def _too_many(
+    plan: Plan, live: Objects, kinds: Mapping[str, Kind], accepted: Acceptance
+) -> dict[str, str]:
+    """{kind: why} of deletions that nobody would believe (design 6.2). Pure."""
+    held = {}
+    for name, kind in kinds.items():
+        doomed = [each for each in plan.steps if each.op == DELETE and each.ident[0] == name]
+        there = sum(1 for each in live if each[0] == name)
+        if is_suspicious(len(doomed), there) and not accepted.take(name, len(doomed)):
+            some = [kind.name_of(each.document) or each.live_key for each in doomed[:SOME]]
+            held[name] = too_many(name, len(doomed), there, some)
+    return held
+
+
 def _choose(
     selection: Selection, kinds: Mapping[str, Kind], wanted: Wanted, snapshot: Snapshot
 ) -> set[Ident] | None:
@@ -250,6 +307,10 @@ def _choose(
     Raises:
         UsageError: there are no such kinds or keys.
     """
+    if selection.delete_extra and selection.keys:
+        raise UsageError("--delete-extra goes with kinds, not with --key")
+    if selection.accepted and not selection.delete_extra:
+        raise UsageError("--accept-deletions goes with --delete-extra")
     if not selection.kinds and not selection.keys:
         return None
     unknown = selection.kinds - kinds.keys()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.cli.deletions import by_kind, deletions_option
 from sync.cli.door import ID, Door, Reply, table
 from sync.cli.door import command as make_command
 from sync.errors import Interrupted, UsageError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     click.Option(["--at"], metavar="TIME", help="Back to this time, ISO 8601, local."),
     click.Option(["--kind", "kinds"], multiple=True, metavar="K", help="Only this kind."),
     click.Option(["--key", "keys"], multiple=True, metavar="K", help="Only this object."),
+    click.Option(["--delete-extra"], is_flag=True, help="Delete what was not there then."),
+    deletions_option("With --delete-extra: so many of a kind may go."),
     click.Option(["--dry-run"], is_flag=True, help="Show the plan and send nothing."),
     click.Option(["--yes"], is_flag=True, help="Do not ask."),
     name="restore",
@@ -39,15 +42,22 @@ def command(
     at: str | None,
     kinds: tuple[str, ...],
     keys: tuple[str, ...],
+    accepted: tuple[tuple[str, int], ...],
+    *,
+    delete_extra: bool,
     dry_run: bool,
     yes: bool,
 ) -> Reply:
     """Bring an agent back to its latest complete snapshot, or to another one, or parts of it.
 
     First the agent is listed anew and the plan is shown: nothing is sent before you agree.
-    Missing objects are created again, changed ones are patched, lost files uploaded; nothing is
-    deleted. Afterwards everything is listed once more and compared. What cannot come back is named.
-    A restore that was cut can simply be run again: it leaves no duplicate.
+    Missing objects are created again, changed ones are patched, lost files uploaded. Nothing is
+    deleted, unless --delete-extra asks for it; uploaded files go only with --kind asset. Afterwards
+    everything is listed once more and compared. What cannot come back is named. A restore that was
+    cut can simply be run again: it leaves no duplicate.
+
+    Exit code 6 means: so much would have been deleted that none of that kind was. If it is right,
+    say so with --accept-deletions.
     """
     from sync.cli.progress import progress
     from sync.restore import Selection, prepare
@@ -60,7 +70,7 @@ def command(
     with app.reading() as mirror:
         when = None if at is None else moment(at)
         snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
-    selection = Selection(frozenset(kinds), frozenset(keys))
+    selection = Selection(frozenset(kinds), frozenset(keys), delete_extra, by_kind(accepted))
     with app.restoring("a restore", snapshot.source) as hands:
         with progress() as watch:
             restore = prepare(hands, snapshot.source, snapshot, selection, watch)
@@ -97,7 +107,7 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
             "",
             table("op", "kind", "what", "fields", rows=rows),
         ]
-    return [*text, *_ages_text(restore), *_losses_text(plan.losses)]
+    return [*text, *_ages_text(restore), *_held_text(restore), *_losses_text(plan.losses)]
 
 
 def _ages_text(restore: "Restore") -> list[str]:
@@ -110,6 +120,11 @@ def _ages_text(restore: "Restore") -> list[str]:
         elif age.why:
             lines.append(f"{kind} was never seen whole: {age.why}")
     return ["", *lines] if lines else []
+
+
+def _held_text(restore: "Restore") -> list[str]:
+    lines = [f"  {kind}: {why}" for kind, why in restore.held.items()]
+    return ["", "Nothing is deleted of:", *lines] if lines else []
 
 
 def plan_summary(restore: "Restore") -> "list[RenderableType]":
@@ -174,6 +189,7 @@ def _head(restore: "Restore") -> dict[str, Any]:
             for kind, age in restore.ages.items()
         },
         "steps": _counts(plan.steps),
+        "held": restore.held,
         "done": 0,
         "failed": 0,
         "not_restorable": _losses_json(plan.losses),
