@@ -8,7 +8,6 @@ from pathlib import Path
 from sync import config as settings
 from sync.api.account import Account, Credentials
 from sync.api.download import Limits
-from sync.api.remote import Access
 from sync.api.transport import Transport
 from sync.backup import Wishes, choose_agent, password_of
 from sync.config import Config
@@ -19,7 +18,6 @@ from sync.link import origin_of
 from sync.mirror.database import sqlite_file
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Source
 from sync.redact import Redactor
 from sync.stop import Stop
 from sync.target import Hands
@@ -114,36 +112,25 @@ class App:
             transport.close()
 
     @contextmanager
-    def giver(self, account: Account, source: Source) -> Iterator[Access]:
-        """The Giver session of a Memori that the mirror knows.
-
-        Raises:
-            UsageError: the account does not own it any more.
-            AccessDenied: password, tag or PIN are not accepted.
-        """
-        agent = choose_agent(source.remote_id, account.agents())
-        password = password_of(agent, self._passwords())
-        with account.giver(agent, password) as access:
-            yield access
-
-    @contextmanager
-    def restoring(self, job: str, source: Source) -> Iterator[Hands]:
+    def restoring(self, job: str, memori: str) -> Iterator[Hands]:
         """What a restore into a Memori works with, under its Giver session.
 
         Args:
             job: what others are told who find the mirror locked.
-            source: the Memori.
+            memori: its name or Backend id.
 
         Raises:
-            as `writing`, `account` and `giver`.
+            UsageError: the account does not own it.
+            AccessDenied: password, tag or PIN are not accepted.
+            as `writing` and `account`.
         """
         wishes = self.wishes((), (), "manual")
-        with (
-            self.writing(job) as mirror,
-            self.account() as account,
-            self.giver(account, source) as access,
-        ):
-            yield Hands(account, access, mirror, self.store, self.kinds, wishes)
+        with self.writing(job) as mirror, self.account() as account:
+            mirror.check_account(account.user_id, account.name)
+            agent = choose_agent(memori, account.agents())
+            target = mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
+            with account.giver(agent, password_of(agent, wishes.passwords)) as access:
+                yield Hands(account, target, access, mirror, self.store, self.kinds, wishes)
 
     def wishes(self, memoris: tuple[str, ...], kinds: tuple[str, ...], reason: str) -> Wishes:
         """What a backup is asked for: the command line over the configuration.

@@ -237,6 +237,9 @@ def _there(
 
 
 def _natural(kind: Kind, document: Document) -> tuple[Any, ...] | None:
+    if kind.limits(document).no_create and not kind.key_given:
+        # What the remote makes, it makes once in each Memori.
+        return (kind.name,)
     values = tuple(document.get(name) for name in kind.twin)
     sort = tuple(document.get(name) for name in sorted(kind.create_only))
     return (kind.name, *sort, *values) if values and all(values) else None

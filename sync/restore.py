@@ -15,7 +15,7 @@ from sync.errors import BadAnswer, Interrupted, SyncError, UsageError, worst
 from sync.kind import Ident, Kind, Scope
 from sync.mirror.journal import Journal
 from sync.mirror.tables import AFTER, BEFORE
-from sync.mirror.values import Snapshot, Source, Status
+from sync.mirror.values import Snapshot, Status
 from sync.order import DELETE, Objects, Step, files_of, is_file
 from sync.plan import Loss, Plan, follow, last_known, plan
 from sync.replay import Replay
@@ -84,14 +84,11 @@ class RestoreResult:
         return worst([self.held_code, 0 if is_whole else PARTIAL])
 
 
-def prepare(
-    hands: Hands, target: Source, snapshot: Snapshot, selection: Selection, watch: Watch
-) -> "Restore":
+def prepare(hands: Hands, snapshot: Snapshot, selection: Selection, watch: Watch) -> "Restore":
     """List a Memori anew, settle what earlier restores left open, and plan. Sends nothing.
 
     Args:
         hands: to work with.
-        target: the Memori that things come back into.
         snapshot: what they come back from.
         selection: what of it.
         watch: told of progress.
@@ -100,13 +97,15 @@ def prepare(
         UsageError: there is no such thing to restore.
         BadAnswer: the Memori cannot be listed so that it can be trusted.
     """
-    mirror = hands.mirror
+    mirror, target = hands.mirror, hands.target
     kinds = {name: each for name, each in hands.kinds.items() if _takes_part(each)}
     (owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
-    wanted = read_wanted(mirror, kinds, owner, snapshot)
+    wanted = read_wanted(mirror, kinds, owner, snapshot, target, selection.kinds)
     chosen = _choose(selection, kinds, wanted, snapshot)
-    journal = Journal(mirror, target)
-    there = Target(mirror, target, owner, kinds, journal, frozenset(wanted.objects))
+    is_copy = target.remote_id != snapshot.source.remote_id
+    journal = Journal(mirror, target, wanted.copied if is_copy else ())
+    files = wanted.foreign if is_copy else frozenset(wanted.objects)
+    there = Target(mirror, target, owner, kinds, journal, files)
     before_id = _list_again(hands, there, BEFORE, watch)
     settle(there, hands.access, hands.store)
     considered = {name: each for name, each in kinds.items() if selection.takes(each)}

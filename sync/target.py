@@ -20,7 +20,8 @@ class Hands:
 
     Attributes:
         account: logged in.
-        access: the Giver session of the Memori that things come back into.
+        target: the Memori that things come back into.
+        access: its Giver session.
         mirror: locked against other writers.
         store: the bytes of files.
         kinds: the registry.
@@ -28,6 +29,7 @@ class Hands:
     """
 
     account: Account
+    target: Source
     access: Access
     mirror: Mirror
     store: FileStore

@@ -1,6 +1,6 @@
 """What a restore goes back to: a snapshot, the objects it saw, and the files they need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,12 +22,14 @@ class Wanted:
         objects: of the Memori, with the files of the account that belong to it.
         foreign: files of other agents among them, which its documents refer to.
         files: {key of a file: its document} of those whose bytes were stored.
+        copied: files of the account that stay where they are, and are made once more.
         damaged: what was there, but is not stored any more as it was seen; it is left alone.
     """
 
     objects: Objects
     foreign: frozenset[Ident]
     files: Mapping[str, Document]
+    copied: frozenset[Ident]
     damaged: frozenset[Ident]
 
 
@@ -123,35 +125,59 @@ def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
 
 
 def read_wanted(
-    mirror: Mirror, kinds: Mapping[str, Kind], owner: Source, snapshot: Snapshot
+    mirror: Mirror,
+    kinds: Mapping[str, Kind],
+    owner: Source,
+    snapshot: Snapshot,
+    target: Source,
+    named: Collection[str] = (),
 ) -> Wanted:
     """Read the state of a Memori at a snapshot, and of its account in the same run.
+
+    For another Memori, what belongs to the first one belongs to the other; its settings come along
+    only if they are named, and never its name.
 
     Args:
         mirror: where it is kept.
         kinds: those that take part.
         owner: the account.
         snapshot: of the Memori.
+        target: the Memori that it is read for.
+        named: kinds that were asked for by name.
     """
-    target = snapshot.source
+    origin = snapshot.source
+    is_copy = target.remote_id != origin.remote_id
     account_snapshot = mirror.sibling(snapshot.id, owner)
     objects: dict[Ident, Document] = {}
     others: dict[Ident, Document] = {}
     damaged: set[Ident] = set()
     for kind in kinds.values():
         is_own = kind.scope is Scope.MEMORI
-        source, at = (target, snapshot.id) if is_own else (owner, account_snapshot)
+        source, at = (origin, snapshot.id) if is_own else (owner, account_snapshot)
         for key, document in mirror.past.proven_state(source, kind, at):
             if document is None:
                 damaged.add((kind.name, key))
-            elif is_own or document.get("memoriID") == target.remote_id:
+            elif is_own:
                 objects[kind.name, key] = document
+            elif document.get("memoriID") == origin.remote_id:
+                if not is_copy:
+                    objects[kind.name, key] = document
+                elif kind.create is not None or kind.name in named:
+                    moved = _as_of(kind, document, target)
+                    objects[kind.name, kind.key_of(moved)] = moved
             else:
                 others[kind.name, key] = document
     foreign = _foreign_files(objects, others, kinds, target)
     whole = {**objects, **foreign}
     files = _stored_files(mirror, kinds, whole)
-    return Wanted(whole, frozenset(foreign), files, frozenset(damaged))
+    copied = frozenset(each for each in objects if kinds[each[0]].scope is Scope.ACCOUNT)
+    return Wanted(whole, frozenset(foreign), files, copied, frozenset(damaged))
+
+
+def _as_of(kind: Kind, document: Document, target: Source) -> Document:
+    """An object of the account as it is if it belongs to another Memori, or is that Memori."""
+    name = {"name": target.name} if kind.key == "memoriID" else {}
+    return {**document, "memoriID": target.remote_id, **name}
 
 
 def _foreign_files(

@@ -1,4 +1,4 @@
-"""`restore --delete-extra`: what was not there then goes, but not more than anyone would believe."""
+"""`restore --delete-extra`: what was not there then goes, but no more than anyone would believe."""
 
 import copy
 

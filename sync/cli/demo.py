@@ -163,8 +163,8 @@ def _restore(app: "App") -> "tuple[RestoreResult, Text]":
 
     with app.reading() as mirror:
         snapshot = choose_snapshot(mirror, _AGENT)
-    with app.restoring("the demo", snapshot.source) as hands, progress() as watch:
-        restore = prepare(hands, snapshot.source, snapshot, Selection(), watch)
+    with app.restoring("the demo", _AGENT) as hands, progress() as watch:
+        restore = prepare(hands, snapshot, Selection(), watch)
         return restore.replay(watch), plan_summary(restore)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     click.Option(["--memori"], metavar="N", help="The agent, by name or id."),
     click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="Back to this one."),
     click.Option(["--at"], metavar="TIME", help="Back to this time, ISO 8601, local."),
+    click.Option(["--into"], metavar="N", help="Into this agent instead, by name or id."),
     click.Option(["--kind", "kinds"], multiple=True, metavar="K", help="Only this kind."),
     click.Option(["--key", "keys"], multiple=True, metavar="K", help="Only this object."),
     click.Option(["--delete-extra"], is_flag=True, help="Delete what was not there then."),
@@ -40,6 +41,7 @@ def command(
     memori: str | None,
     snapshot_id: int | None,
     at: str | None,
+    into: str | None,
     kinds: tuple[str, ...],
     keys: tuple[str, ...],
     accepted: tuple[tuple[str, int], ...],
@@ -56,6 +58,10 @@ def command(
     everything is listed once more and compared. What cannot come back is named. A restore that was
     cut can simply be run again: it leaves no duplicate.
 
+    --into makes another agent like it: every reference and URL points to what is made there; what
+    it has of the same nature already is changed, not doubled. Its settings are taken over only with
+    --kind memori, and never the name.
+
     Exit code 6 means: so much would have been deleted that none of that kind was. If it is right,
     say so with --accept-deletions.
     """
@@ -71,9 +77,9 @@ def command(
         when = None if at is None else moment(at)
         snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
     selection = Selection(frozenset(kinds), frozenset(keys), delete_extra, by_kind(accepted))
-    with app.restoring("a restore", snapshot.source) as hands:
+    with app.restoring("a restore", into or snapshot.source.remote_id) as hands:
         with progress() as watch:
-            restore = prepare(hands, snapshot.source, snapshot, selection, watch)
+            restore = prepare(hands, snapshot, selection, watch)
         shown = plan_text(restore, app.kinds)
         if dry_run:
             return Reply(data={**_head(restore), **_plan_json(restore.plan, app.kinds)}, text=shown)
@@ -97,7 +103,8 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
     taken = f"{snapshot.started_at.astimezone():%Y-%m-%d %H:%M}"
     plan = restore.plan
     quality = "" if snapshot.status == "complete" else f", which is {snapshot.status}"
-    head = f"{restore.target.name!r} back to snapshot {snapshot.id} of {taken}{quality}: "
+    goal = "back to" if restore.target == snapshot.source else f"as {snapshot.source.name!r} in"
+    head = f"{restore.target.name!r} {goal} snapshot {snapshot.id} of {taken}{quality}: "
     if not plan.steps:
         text: list[RenderableType] = [head + "nothing to do"]
     else:

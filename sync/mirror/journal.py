@@ -4,7 +4,7 @@ A step is committed as `begun` before its call goes out, and as `done` with its 
 commit after the answer came, both durably, so that a cut anywhere can be settled (design 8.4).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
 
+_COPY = "copy of "
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 
 
@@ -47,10 +48,12 @@ class Journal:
     Args:
         mirror: where it is kept.
         source: the target: always a Memori, for assets too.
+        copied: objects that stay where they are: what is made of them is no successor of theirs.
     """
 
-    def __init__(self, mirror: Mirror, source: Source) -> None:
+    def __init__(self, mirror: Mirror, source: Source, copied: Container[Ident] = ()) -> None:
         self._mirror = mirror
+        self._copied = copied
         self._source = source
         self._tables = mirror.tables
 
@@ -132,7 +135,9 @@ class Journal:
         key_map = self._tables.key_map
         query = sa.select(key_map).where(key_map.c.source_id == self._source.id)
         with self._mirror.engine.connect() as connection:
-            return {(row.kind, row.old_key): row.new_key for row in connection.execute(query)}
+            found = {(row.kind, row.old_key): row.new_key for row in connection.execute(query)}
+        own = {(name, old.removeprefix(_COPY)): new for (name, old), new in found.items()}
+        return {**found, **{ident: key for ident, key in own.items() if ident in self._copied}}
 
     def begun(self) -> list[Begun]:
         """Steps of earlier restores whose outcome is not known, oldest first."""
@@ -160,6 +165,8 @@ class Journal:
     def _map(self, connection: sa.Connection, ident: Ident, new_key: str) -> None:
         if ident[1] == new_key:
             return
+        if ident in self._copied:
+            ident = (ident[0], _COPY + ident[1])
         key_map = self._tables.key_map
         mine = (
             key_map.c.source_id == self._source.id,

@@ -1,0 +1,176 @@
+"""`restore --into`: another agent becomes like one that was backed up."""
+
+from typing import Any
+
+import pytest
+from test_restore_command import restore, writes
+from workplace import Workplace, what_is_there
+
+from sync.sandbox import Agent, Fault, FaultSet, Sandbox, World
+
+
+@pytest.fixture
+def guide(world: World) -> Agent:
+    return world.agent("Guide")
+
+
+@pytest.fixture
+def twin(world: World) -> Agent:
+    """An agent that knows nothing but its Giver."""
+    return world.add_agent("Twin")
+
+
+def likeness(world: World, name: str) -> dict[str, Any]:
+    """What an agent knows, without its Giver, whose tag and PIN are its own."""
+    found = what_is_there(world)[name]
+    return {**found, "people": [each for each in found["people"] if "Giver" not in each]}
+
+
+def clone(work: Workplace, *args: str, code: int = 0) -> dict[str, Any]:
+    return restore(work, "--memori", "Guide", "--into", "Twin", *args, code=code)
+
+
+def test_a_clone_knows_what_the_first_one_knew_and_all_of_it_is_its_own(
+    work: Workplace, world: World, guide: Agent, twin: Agent
+):
+    guide.memories["m-hours-1"]["answers"][0]["text"] += f" {next(iter(world.assets))}"
+    guide.memories["m-tale-1"]["answers"][0]["text"] += (
+        f' <img src="{next(iter(world.assets.values())).document["assetURL"]}">'
+    )
+    work.backup()
+    before = what_is_there(world)["Guide"]
+
+    result = clone(work)
+
+    assert result["verified"] is True
+    assert result["target"]["name"] == "Twin"
+    assert likeness(world, "Twin")["memories"] == likeness(world, "Guide")["memories"]
+    assert likeness(world, "Twin")["people"] == likeness(world, "Guide")["people"]
+    assert likeness(world, "Twin")["files"] == likeness(world, "Guide")["files"]
+    assert what_is_there(world)["Guide"] == before
+    assert not guide.memories.keys() & twin.memories.keys()
+    told = next(each for each in twin.memories.values() if each["title"] == "The bell")
+    assert told["receiverID"] in twin.people
+    mine = [n for n, each in world.assets.items() if each.document["memoriID"] == twin.memori_id]
+    assert mine[0] in told["answers"][0]["text"]
+    hours = next(each for each in twin.memories.values() if each["title"] == "Opening hours")
+    assert mine[0] in hours["media"][0]["url"]
+
+
+def test_a_second_clone_sends_nothing_and_a_later_one_only_what_changed(
+    work: Workplace, sandbox: Sandbox, world: World, guide: Agent, twin: Agent
+):
+    work.backup()
+    clone(work)
+    sandbox.calls.clear()
+    assert clone(work)["steps"] == {"create": 0, "update": 0, "delete": 0, "upload": 0}
+    assert writes(sandbox) == []
+    guide.memories["m-hours-1"]["title"] = "New hours"
+    work.backup()
+    assert clone(work)["steps"] == {"create": 0, "update": 1, "delete": 0, "upload": 0}
+    assert likeness(world, "Twin") == likeness(world, "Guide")
+    assert len(world.assets) == 2
+
+
+def test_what_it_has_of_the_same_nature_is_changed_and_not_doubled(
+    work: Workplace, guide: Agent, twin: Agent
+):
+    key = "p-of-its-own"
+    anna = guide.people["p-anna-1"]
+    twin.people[key] = {**anna, "personID": key, "name": "Annie"}
+    work.backup()
+    clone(work)
+    assert twin.people[key]["name"] == "Anna"
+    assert len(twin.people) == 2
+    told = next(each for each in twin.memories.values() if each["title"] == "The bell")
+    assert told["receiverID"] == key
+
+
+def test_settings_come_along_only_if_they_are_named_and_never_the_name(
+    work: Workplace, guide: Agent, twin: Agent
+):
+    guide.settings["description"] = "All about the museum"
+    work.backup()
+    clone(work)
+    assert twin.settings.get("description") != "All about the museum"
+    clone(work, "--kind", "memori")
+    assert twin.settings["description"] == "All about the museum"
+    assert twin.settings["name"] == "Twin"
+
+
+def test_extras_of_a_clone_go_only_if_they_are_told_to(
+    work: Workplace, world: World, guide: Agent, twin: Agent
+):
+    work.backup()
+    clone(work)
+    twin.memories["m-own"] = {**next(iter(twin.memories.values())), "memoryID": "m-own"}
+    twin.memories["m-own"]["media"] = []
+    clone(work)
+    assert "m-own" in twin.memories
+    clone(work, "--delete-extra")
+    assert likeness(world, "Twin") == likeness(world, "Guide")
+
+
+def test_a_cloned_file_is_no_successor_of_the_first_one(work: Workplace, world: World, twin: Agent):
+    work.backup()
+    clone(work)
+    (first,) = [n for n, e in world.assets.items() if e.document["memoriID"] != twin.memori_id]
+    asset = first.removesuffix(".png")
+    assert len(work.run("log", "asset", asset, "--json").json["changes"]) == 1
+    # Nor does the clone hide that the first one is gone, or stand in for it.
+    del world.assets[first]
+    work.backup()
+    changes = work.run("log", "asset", asset, "--json").json["changes"]
+    assert [each["op"] for each in changes] == ["deleted", "created"]
+    result = restore(work, "--memori", "Guide", "--snapshot", "2")
+    assert result["steps"]["upload"] == 1
+
+
+def test_a_clone_that_is_lost_again_comes_back_like_any_other_agent(
+    work: Workplace, world: World, twin: Agent
+):
+    work.backup()
+    clone(work)
+    work.backup()
+    before = what_is_there(world)
+    twin.memories.clear()
+    for name in [n for n, e in world.assets.items() if e.document["memoriID"] == twin.memori_id]:
+        del world.assets[name]
+    result = restore(work, "--memori", "Twin")
+    assert result["verified"] is True
+    assert what_is_there(world) == before
+    assert clone(work)["steps"] == {"create": 0, "update": 0, "delete": 0, "upload": 0}
+
+
+def test_a_clone_whose_answers_were_lost_goes_on_and_doubles_nothing(
+    serve, workplace: Workplace, world: World, twin: Agent
+):
+    lost = {"status": 500, "body": "<html>", "after": True}
+    faults = FaultSet(
+        [
+            Fault("/memori/v2/person/*", "POST", nth=1, **lost),
+            Fault("/memori/v2/memory/*", "POST", nth=2, **lost),
+            Fault("/api/v2/asset/*", "POST", nth=1, **lost),
+        ]
+    )
+    sandbox = serve(world, faults=faults)
+    sandbox.start()
+    workplace.settle(sandbox)
+    workplace.backup()
+    for _ in range(4):
+        outcome = workplace.run("restore", "--memori", "Guide", "--into", "Twin", "--yes", "--json")
+        if outcome.code == 0:
+            break
+    faults.check()
+    assert outcome.json["verified"] is True
+    assert likeness(world, "Twin") == likeness(world, "Guide")
+    assert len(world.assets) == 2
+
+
+def test_an_agent_that_is_not_there_cannot_be_made_like_another(work: Workplace, twin: Agent):
+    work.backup()
+    outcome = work.run("restore", "--memori", "Guide", "--into", "Nobody", "--yes")
+    assert outcome.code == 2
+    assert "owns no Memori 'Nobody'" in outcome.err
+    shown = work.run("restore", "--memori", "Guide", "--into", "Twin", "--dry-run").out
+    assert shown.startswith("'Twin' as 'Guide' in snapshot 2 of ")
