@@ -1,7 +1,6 @@
 """`aisuru-sync restore` as its users run it: round trips over real HTTP."""
 
 import re
-import signal
 import subprocess
 import threading
 
@@ -434,8 +433,9 @@ def test_a_restore_that_is_killed_goes_on_where_it_was(serve, workplace, world, 
         world.assets.clear()
         args = ["restore", "--yes", "--snapshot", snapshot, "--config", str(workplace.config)]
         process = subprocess.Popen([PROGRAM, *args], stderr=subprocess.DEVNULL)
-        if reached.wait(5):
-            process.send_signal(signal.SIGKILL)
+        while process.poll() is None and not reached.wait(0.05):
+            pass
+        process.kill()
         process.wait(60)
         go_on.set()
         result = restore(workplace, "--snapshot", snapshot)
