@@ -5,12 +5,15 @@ Random small worlds, random damage; the sandbox's state is compared as its users
 
 import random
 from collections.abc import Callable
+from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_clone import likeness
 from workplace import Workplace, what_is_there
 
 from sync.sandbox import Agent, Asset, World
+from sync.snapshot import GUARDED
 
 AUDIT = {
     "creationTimestamp": "2024-02-01T10:00:00Z",
@@ -133,7 +136,7 @@ def lose_people(chance: random.Random, agent: Agent) -> None:
 def test_whatever_was_damaged_comes_back(workplace: Workplace, serve: Callable, seed: int):
     chance = random.Random(seed)
     world = build(chance)
-    workplace.database = f"sqlite:///mirror-{seed}.db"
+    workplace.database = f"sqlite:///mirror-{uuid4()}.db"
     with serve(world) as sandbox:
         workplace.settle(sandbox)
         snapshot = str(workplace.backup()["snapshots"][1]["id"])
@@ -148,3 +151,76 @@ def test_whatever_was_damaged_comes_back(workplace: Workplace, serve: Callable, 
         again = workplace.run("restore", "--yes", "--json", "--snapshot", snapshot)
         assert again.json["done"] == 0
         assert what_is_there(world) == before
+
+
+def give_a_set_of_messages(agent: Agent) -> None:
+    for key in ("INPUT_QUIT_1", "INPUT_QUIT_2"):
+        agent.localization_keys[key] = {"key": key, "value": key}
+
+
+def add_things(chance: random.Random, world: World) -> None:
+    """What someone may add meanwhile; never so much that nobody would believe it is too much."""
+    agent = world.agent("Guide")
+    for number in range(chance.randrange(3)):
+        key = f"new-{number}"
+        person = {"personID": key, "personType": "Receiver", "name": "new", "pin": "000000"}
+        agent.people[key] = {**person, "tag": f"new {number}", **AUDIT}
+    for memory in list(agent.memories.values()):
+        if chance.random() < 0.3:
+            medium = {"mediumID": f"new {memory['memoryID']}", "mimeType": "text/plain"}
+            memory["media"].append({**medium, "url": None, "content": "new", **AUDIT})
+    for number in range(chance.randrange(3)):
+        receivers = [None, *[key for key in agent.people if key.startswith("new-")]]
+        key = f"new-{number}"
+        agent.memories[key] = content(chance, key, receivers, [])
+    if chance.random() < 0.5:
+        agent.localization_keys["INPUT_QUIT_3"] = {"key": "INPUT_QUIT_3", "value": "new"}
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_whatever_was_added_goes_if_it_is_told_to(workplace: Workplace, serve: Callable, seed: int):
+    chance = random.Random(seed)
+    world = build(chance)
+    give_a_set_of_messages(world.agent("Guide"))
+    workplace.database = f"sqlite:///mirror-{uuid4()}.db"
+    with serve(world) as sandbox:
+        workplace.settle(sandbox)
+        snapshot = str(workplace.backup()["snapshots"][1]["id"])
+        before = what_is_there(world)
+        damage(chance, world)
+        add_things(chance, world)
+        args = ("restore", "--yes", "--json", "--snapshot", snapshot, "--delete-extra")
+        result = workplace.run(*args)
+        assert result.code == 0, result
+        assert what_is_there(world) == before
+        assert workplace.run(*args).json["done"] == 0
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_whatever_an_agent_is_like_a_clone_becomes_so(
+    workplace: Workplace, serve: Callable, seed: int
+):
+    chance = random.Random(seed)
+    world = build(chance)
+    for agent in (world.agent("Guide"), world.add_agent("Twin")):
+        give_a_set_of_messages(agent)
+    workplace.database = f"sqlite:///mirror-{uuid4()}.db"
+    args = ("restore", "--yes", "--json", "--memori", "Guide", "--into", "Twin", "--delete-extra")
+    with serve(world) as sandbox:
+        workplace.settle(sandbox)
+        for _ in range(2):
+            if workplace.run("backup").code == GUARDED:
+                return  # So much was lost that nobody would believe it.
+            before = what_is_there(world)["Guide"]
+            result = workplace.run(*args)
+            assert result.code == 0, result.err[-2000:]
+            assert what_is_there(world)["Guide"] == before
+            twin, guide = (likeness(world, name) for name in ("Twin", "Guide"))
+            # What was uploaded to a clone stays, if its kind is not named.
+            assert {*guide.pop("files")} <= {*twin.pop("files")}
+            assert twin == guide
+            assert workplace.run(*args).json["done"] == 0
+            damage(chance, world)
+            add_things(chance, world)
