@@ -177,7 +177,7 @@ def add_things(chance: random.Random, world: World) -> None:
         agent.localization_keys["INPUT_QUIT_3"] = {"key": "INPUT_QUIT_3", "value": "new"}
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_whatever_was_added_goes_if_it_is_told_to(workplace: Workplace, serve: Callable, seed: int):
     chance = random.Random(seed)
@@ -197,7 +197,7 @@ def test_whatever_was_added_goes_if_it_is_told_to(workplace: Workplace, serve: C
         assert workplace.run(*args).json["done"] == 0
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_whatever_an_agent_is_like_a_clone_becomes_so(
     workplace: Workplace, serve: Callable, seed: int
