@@ -69,6 +69,9 @@ class Replay:
         Raises:
             AccessDenied, Unavailable, StorageError, Interrupted: no other step would fare better.
         """
+        if step.op == DELETE and self._failed:
+            # Nothing is taken away as long as something did not come back.
+            return "not before all else is done"
         if missing := step.needs & self._failed:
             self._failed.add(step.ident)
             return f"needs {', '.join(sorted(' '.join(each) for each in missing))}"

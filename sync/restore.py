@@ -148,7 +148,6 @@ class Restore:
         if held:
             self._surplus |= held
             self.plan = self._plan()
-
         self._held_code = GUARDED if held else PARTIAL if self.held else 0
 
     @property
@@ -310,12 +309,12 @@ def _choose(
         raise UsageError("--delete-extra goes with kinds, not with --key")
     if selection.accepted and not selection.delete_extra:
         raise UsageError("--accept-deletions goes with --delete-extra")
-    if not selection.kinds and not selection.keys:
-        return None
-    unknown = selection.kinds - kinds.keys()
+    unknown = (selection.kinds | selection.accepted.keys()) - kinds.keys()
     if unknown:
         names = ", ".join(kinds)
         raise UsageError(f"cannot restore {', '.join(sorted(unknown))}", f"kinds: {names}")
+    if not selection.kinds and not selection.keys:
+        return None
     if selection.keys and len(selection.kinds) != 1:
         raise UsageError("--key needs exactly one --kind")
     there = {*wanted.objects, *wanted.damaged}

@@ -3,10 +3,9 @@
 import copy
 
 import pytest
-from test_restore_command import restore, writes
-from workplace import Workplace, what_is_there
+from workplace import Workplace, restore, what_is_there, writes
 
-from sync.sandbox import Agent, Asset, Sandbox, World
+from sync.sandbox import Agent, Asset, Fault, FaultSet, Sandbox, World
 
 
 def add_people(agent: Agent, number: int) -> None:
@@ -118,11 +117,31 @@ def test_what_a_snapshot_did_not_see_whole_says_nothing_of_what_is_too_much(
     assert "Nothing is deleted of:" in plan
 
 
+def test_nothing_goes_as_long_as_something_did_not_come_back(
+    serve, workplace: Workplace, world: World, guide: Agent
+):
+    refusal = '{"resultCode": 422, "resultMessage": "no"}'
+    faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, status=200, body=refusal)])
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        del guide.people["p-anna-1"]
+        guide.memories["m-tale-1"]["receiverID"] = None
+        add_memory(guide, "m-new")
+        result = restore(workplace, "--delete-extra", code=3)
+        assert "m-new" in guide.memories
+        reasons = {each["key"]: each["reason"] for each in result["failures"]}
+        assert reasons["m-new"] == "not before all else is done"
+        assert restore(workplace, "--delete-extra")["verified"] is True
+    assert "m-new" not in guide.memories
+
+
 @pytest.mark.parametrize(
     "args",
     [
         ("--delete-extra", "--kind", "person", "--key", "p-anna-1"),
         ("--accept-deletions", "person=1"),
+        ("--delete-extra", "--accept-deletions", "nobody=1"),
         ("--delete-extra", "--accept-deletions", "person=1", "--accept-deletions", "person=2"),
     ],
 )
