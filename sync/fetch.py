@@ -117,7 +117,7 @@ def fetch_one(
         raise
     except NotFound:
         is_new = known.get("status") != MISSING
-        log.warning("file.missing", key=ref.key, is_new=is_new)
+        log.warning("file.missing", key=_shown(ref), is_new=is_new)
         return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new)
     except RemoteError as error:
         if isinstance(error, Unavailable):
@@ -129,10 +129,15 @@ def fetch_one(
 
 
 def _failed(store: FileStore, ref: FileRef, known: Document, why: str) -> Fetched:
-    structlog.get_logger("fetch").warning("file.failed", key=ref.key, why=why)
+    structlog.get_logger("fetch").warning("file.failed", key=_shown(ref), why=why)
     # What was stored before is still there to be restored.
     status = STORED if _is_stored(store, known) else FAILED
     return Fetched({**known, "key": ref.key, "url": ref.url, "status": status}, FAILED)
+
+
+def _shown(ref: FileRef) -> str:
+    """A file as logs tell of it: the query of a URL may be as good as a password."""
+    return ref.key if ref.is_on_backend else ref.key.partition("?")[0]
 
 
 def _is_final(store: FileStore, ref: FileRef, known: Document) -> bool:

@@ -29,7 +29,6 @@ class Search:
 
     Attributes:
         found: the hashes of the bytes that came, whatever was asked for.
-        troubles: {name of an agent: why its files could not be asked for}.
     """
 
     def __init__(
@@ -40,7 +39,6 @@ class Search:
         wishes: Wishes,
     ) -> None:
         self.found: set[str] = set()
-        self.troubles: dict[str, RemoteError] = {}
         self._sources = {each.id: each for each in sources}
         self._store = store
         self._wishes = wishes
@@ -66,7 +64,6 @@ class Search:
                 except AccountRefused:
                     raise
                 except RemoteError as error:
-                    self.troubles[agent.name] = error
                     log = structlog.get_logger("refetch")
                     log.warning("source.failed", memori=agent.name, why=str(error))
         yield from self.under(account.access)

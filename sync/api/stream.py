@@ -18,7 +18,7 @@ _ANSWER_BYTES = 256 * 1024 * 1024
 class Raw(Protocol):
     """A body as it is read from the network."""
 
-    def read1(self, amt: int, decode_content: bool) -> bytes:  # noqa: FBT001
+    def read1(self, amt: int, *, decode_content: bool) -> bytes:
         """What is here now, or the next that comes; b"" at the end."""
 
 
