@@ -126,3 +126,12 @@ def work(workplace: Workplace, sandbox: Sandbox) -> Workplace:
     """A folder with settings for the sandbox."""
     workplace.settle(sandbox)
     return workplace
+
+
+@pytest.fixture
+def backed_up(workplace: Workplace, sandbox: Sandbox, database: str) -> Workplace:
+    """A folder with a mirror of the world, on either database."""
+    workplace.database = database
+    workplace.settle(sandbox)
+    workplace.backup()
+    return workplace

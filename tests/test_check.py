@@ -7,22 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from workplace import Workplace
+from workplace import Workplace, execute
 
 from sync.check import is_due
 from sync.sandbox import Sandbox, World
-
-
-@pytest.fixture
-def backed_up(workplace: Workplace, sandbox: Sandbox, database: str) -> Workplace:
-    """A folder with a mirror of the world, on either database."""
-    workplace.database = database
-    workplace.settle(sandbox)
-    workplace.backup()
-    return workplace
 
 
 def blobs(work: Workplace) -> list[Path]:
@@ -34,14 +24,6 @@ def flip_a_bit(path: Path) -> None:
     place = random.Random(5).randrange(len(data))
     data[place] ^= 1 << place % 8
     path.write_bytes(data)
-
-
-def execute(work: Workplace, statement: str) -> None:
-    database = work.database.replace("///mirror", f"///{work.folder}/mirror")
-    engine = sa.create_engine(database)
-    with engine.begin() as connection:
-        connection.execute(sa.text(statement))
-    engine.dispose()
 
 
 def problems(work: Workplace, *args: str) -> list[tuple[str, str]]:

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from test_restore_command import restore, writes
-from workplace import Workplace, what_is_there
+from workplace import Workplace, likeness, restore, what_is_there, writes
 
 from sync.sandbox import Agent, Fault, FaultSet, Sandbox, World
 
@@ -18,12 +17,6 @@ def guide(world: World) -> Agent:
 def twin(world: World) -> Agent:
     """An agent that knows nothing but its Giver."""
     return world.add_agent("Twin")
-
-
-def likeness(world: World, name: str) -> dict[str, Any]:
-    """What an agent knows, without its Giver, whose tag and PIN are its own."""
-    found = what_is_there(world)[name]
-    return {**found, "people": [each for each in found["people"] if "Giver" not in each]}
 
 
 def clone(work: Workplace, *args: str, code: int = 0) -> dict[str, Any]:

@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from test_check import backed_up, execute  # noqa: F401
-from workplace import Workplace
+from workplace import Workplace, execute
 
 from sync.compare import Verdict, file_verdict, verdict
 from sync.kinds import KINDS
@@ -19,7 +18,7 @@ def compared(outcome: Any, kind: str) -> dict[str, Any]:
     return found
 
 
-def test_a_mirror_that_is_right_is_the_same_in_every_kind(backed_up: Workplace):  # noqa: F811
+def test_a_mirror_that_is_right_is_the_same_in_every_kind(backed_up: Workplace):
     outcome = backed_up.run("check", "--remote", "--json")
     assert outcome.code == 0, outcome
     for each in outcome.json["remote"]["kinds"]:

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from file_host import FileHost
-from test_check import backed_up, execute  # noqa: F401
-from workplace import Workplace
+from workplace import Workplace, execute
 
 from sync.sandbox import Sandbox, World
 

@@ -6,24 +6,9 @@ import threading
 
 import pytest
 from test_commands import PROGRAM
-from workplace import Workplace, what_is_there
+from workplace import Workplace, restore, what_is_there, writes
 
 from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World, demo_world
-
-READS = ("GET", "POST /api/v2/Login", "POST /memori/v2/Session", "POST /api/v2/Logout")
-
-
-def writes(sandbox: Sandbox) -> list[str]:
-    """The calls that change something, sessions aside."""
-    seen = [f"{each.method} {each.template}" for each in sandbox.calls]
-    goodbyes = (*READS, "DELETE /memori/v2/Session")
-    return [each for each in seen if not each.startswith(goodbyes)]
-
-
-def restore(work: Workplace, *args: str, code: int = 0) -> dict:
-    outcome = work.run("restore", "--json", "--yes", *args)
-    assert outcome.code == code, outcome
-    return outcome.json
 
 
 def test_a_deleted_person_content_and_file_come_back_with_everything_that_refers_to_them(

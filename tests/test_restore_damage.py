@@ -2,9 +2,7 @@
 
 import sqlite3
 
-from test_check import execute
-from test_restore_command import restore
-from workplace import Workplace
+from workplace import Workplace, execute, restore
 
 from sync.sandbox import World
 

@@ -9,8 +9,7 @@ from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_clone import likeness
-from workplace import Workplace, what_is_there
+from workplace import Workplace, likeness, what_is_there
 
 from sync.sandbox import Agent, Asset, World
 from sync.snapshot import GUARDED

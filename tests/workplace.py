@@ -220,3 +220,33 @@ def _told(value: Any, files: dict[str, str]) -> Any:
             if each is not None and field not in HIDDEN
         }
     return value
+
+
+def execute(work: Workplace, statement: str) -> None:
+    database = work.database.replace("///mirror", f"///{work.folder}/mirror")
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+READS = ("GET", "POST /api/v2/Login", "POST /memori/v2/Session", "POST /api/v2/Logout")
+
+
+def writes(sandbox: Sandbox) -> list[str]:
+    """The calls that change something, sessions aside."""
+    seen = [f"{each.method} {each.template}" for each in sandbox.calls]
+    goodbyes = (*READS, "DELETE /memori/v2/Session")
+    return [each for each in seen if not each.startswith(goodbyes)]
+
+
+def restore(work: Workplace, *args: str, code: int = 0) -> dict:
+    outcome = work.run("restore", "--json", "--yes", *args)
+    assert outcome.code == code, outcome
+    return outcome.json
+
+
+def likeness(world: World, name: str) -> dict[str, Any]:
+    """What an agent knows, without its Giver, whose tag and PIN are its own."""
+    found = what_is_there(world)[name]
+    return {**found, "people": [each for each in found["people"] if "Giver" not in each]}

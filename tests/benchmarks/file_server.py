@@ -11,7 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from page_server import FIXED, as_json, until_stdin_ends
+from page_server import FIXED, as_json, content_length, until_stdin_ends
 
 _HEAD = 16
 _STAMP = "2026-01-01T00:00:00Z"
@@ -51,7 +51,7 @@ class Remote:
             try:
                 while True:
                     head = await reader.readuntil(b"\r\n\r\n")
-                    await reader.readexactly(_length_of(head))
+                    await reader.readexactly(content_length(head))
                     method, path, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
                     body, rest_bytes = self._answer(method, path)
                     if rest_bytes and self._latency_s:
@@ -91,13 +91,6 @@ class Remote:
             "creationTimestamp": _STAMP,
             "lastChangeTimestamp": _STAMP,
         }
-
-
-def _length_of(head: bytes) -> int:
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            return int(line[15:])
-    return 0
 
 
 def main() -> None:

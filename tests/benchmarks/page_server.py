@@ -152,9 +152,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, rest = self._received.partition(b"\r\n\r\n")
-        if not end or len(rest) < _content_length(head):
+        if not end or len(rest) < content_length(head):
             return
-        self._received = rest[_content_length(head) :]
+        self._received = rest[content_length(head) :]
         method, path, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
         wait_s, (status, parts) = self._remote.answer(method, path)
         if wait_s:
@@ -185,7 +185,8 @@ def until_stdin_ends(serving: Callable[[], Coroutine[Any, Any, asyncio.Server]])
     asyncio.run(run())
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """How long the body behind a request's head is."""
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return int(line[15:])
