@@ -2,10 +2,11 @@
 
 What an object refers to is made first; children of one parent are made one after another. A cycle
 is cut at a ref that can be set later: the object is made without it, and updated at the end.
+What does not hang together can be done side by side.
 """
 
 import graphlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -48,6 +49,40 @@ class Step:
 def in_order(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Step]:
     """The steps so that each comes after what it needs."""
     yield from _sorted(_with_needs(steps, kinds), kinds)
+
+
+def waits(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> dict[int, set[int]]:
+    """Find out which steps each one has to wait for, by their places in the order.
+
+    Those of one family come one after another, and deletions last, each by itself. All others need
+    only what makes the objects that they refer to.
+    """
+    makers: dict[Ident, int] = {}
+    latest: dict[Any, int] = {}
+    waiting: dict[int, set[int]] = {}
+    for number, step in enumerate(steps):
+        family = _family(step, kinds[step.ident[0]])
+        before = {makers[ident] for ident in step.needs if ident in makers}
+        if family in latest:
+            before.add(latest[family])
+        if step.op == DELETE:
+            before.update(range(number) if steps[number - 1].op != DELETE else {number - 1})
+        waiting[number] = before
+        latest[family] = number
+        makers.setdefault(step.ident, number)
+    return waiting
+
+
+def _family(step: Step, kind: Kind) -> Any:
+    """What a step shares with others that the remote must see in their order.
+
+    That is a parent with its children, and a set of keys that the remote numbers as they come.
+    """
+    if kind.parent:
+        return kind.parent.kind, step.document.get(kind.parent.key)
+    if kind.key_given:
+        return kind.name, _natural_order(step.ident[1])[0]
+    return step.ident
 
 
 def removals(extras: Collection[Ident], live: Objects, kinds: Mapping[str, Kind]) -> Iterator[Step]:

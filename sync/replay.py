@@ -1,6 +1,9 @@
-"""Replaying a plan, step by step, with a journal entry around every call (design 8.4)."""
+"""Replaying a plan, with a journal entry around every call (design 8.4)."""
 
-from collections.abc import Mapping
+import graphlib
+import heapq
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,12 +16,12 @@ from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import move_assets
 from sync.mirror.journal import Journal
-from sync.order import DELETE, REPLACE, UPDATE, UPLOAD, Objects, Step, files_of
+from sync.order import DELETE, REPLACE, UPDATE, UPLOAD, Objects, Step, files_of, waits
 from sync.plan import Plan, last_known, moved_urls
 
 
 class Replay:
-    """The steps of one restore, one after another.
+    """The steps of one restore, side by side where their order does not matter.
 
     Args:
         account: calls of the account, for files.
@@ -63,12 +66,41 @@ class Replay:
         self._urls = moved_urls(wanted, live, plan.matches, self._kinds)
         self._live = live
 
-    def carry_out(self, step: Step) -> str:
-        """Do one step; returns why it was not done, or "".
+    def run(self, steps: Sequence[Step], concurrency: int) -> Generator[tuple[Step, str]]:
+        """Carry out steps, as they come if nothing makes one wait for another.
+
+        Args:
+            steps: in their order.
+            concurrency: how many at once.
+
+        Yields:
+            Each step that was tried, and why it was not done, or "".
 
         Raises:
-            AccessDenied, Unavailable, StorageError, Interrupted: no other step would fare better.
+            AccessDenied, Unavailable, StorageError, Interrupted: no other step would fare better;
+                what is under way is finished first.
         """
+        sorter = graphlib.TopologicalSorter(waits(steps, self._kinds))
+        sorter.prepare()
+        ready: list[int] = []
+        running: dict[Future[str], int] = {}
+        pool = ThreadPoolExecutor(concurrency, thread_name_prefix="restore")
+        try:
+            while sorter.is_active():
+                for number in sorter.get_ready():
+                    heapq.heappush(ready, number)
+                while ready and len(running) < concurrency:
+                    number = heapq.heappop(ready)
+                    running[pool.submit(self._carry_out, steps[number])] = number
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    number = running.pop(future)
+                    yield steps[number], future.result()
+                    sorter.done(number)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _carry_out(self, step: Step) -> str:
+        """Do one step; returns why it was not done, or ""."""
         if step.op == DELETE and self._failed:
             # Nothing is taken away as long as something did not come back.
             return "not before all else is done"

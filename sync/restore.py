@@ -6,7 +6,7 @@ leaves no duplicate: the next one settles first what this one left open.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 
 from sync.absence import SOME, Acceptance, is_suspicious, too_many
@@ -189,10 +189,11 @@ class Restore:
         replay.begin(self.plan, self._wanted.objects, live, successors)
         failures: list[Failure] = []
         try:
-            for number, step in enumerate(self.plan.steps, start=1):
-                watch(self.target.name, "restore", number, len(self.plan.steps))
-                if reason := replay.carry_out(step):
-                    failures.append(Failure(step, reason))
+            with closing(replay.run(self.plan.steps, hands.wishes.concurrency)) as tried:
+                for number, (step, reason) in enumerate(tried, start=1):
+                    watch(self.target.name, "restore", number, len(self.plan.steps))
+                    if reason:
+                        failures.append(Failure(step, reason))
             _list_again(hands, self._there, AFTER, watch)
         except SyncError as error:
             error.also = (*error.also, PARTIAL)

@@ -10,7 +10,7 @@ from sync.field import TEXT
 from sync.kind import Ref
 from sync.kinds import KINDS
 from sync.mirror.journal import Begun
-from sync.order import CREATE, REPLACE, UPDATE, UPLOAD
+from sync.order import CREATE, DELETE, REPLACE, UPDATE, UPLOAD, waits
 from sync.plan import Plan, follow, plan
 from sync.twin import find_twins
 
@@ -299,3 +299,67 @@ def test_what_belongs_to_another_is_made_but_never_changed():
             dict([theirs]), dict(now), TAKING_PART, {}, files, only_made=frozenset({theirs[0]})
         )
         assert len(whole.steps) == steps
+
+
+def names_waited_for(made: Plan) -> dict[tuple[str, str], set[str]]:
+    """{(op, key): keys of the steps that it directly waits for}."""
+    return {
+        (made.steps[number].op, made.steps[number].ident[1]): {
+            made.steps[each].ident[1] for each in before
+        }
+        for number, before in waits(made.steps, TAKING_PART).items()
+    }
+
+
+def test_only_what_refers_to_each_other_waits():
+    world = [person("p"), person("q"), memory("m", receiverID="p"), memory("n")]
+    assert names_waited_for(make(world)) == {
+        (CREATE, "p"): set(),
+        (CREATE, "q"): set(),
+        (CREATE, "m"): {"p"},
+        (CREATE, "n"): set(),
+    }
+
+
+def test_one_family_comes_one_after_another():
+    live = [memory("m", title="old"), medium("b", "m", 1, content="old")]
+    world = [memory("m"), medium("b", "m", 1, content="b"), medium("c", "m", 2, content="c")]
+    assert names_waited_for(make(world, live)) == {
+        (UPDATE, "m"): set(),
+        (UPDATE, "b"): {"m"},
+        (CREATE, "c"): {"b"},
+    }
+    messages = [message("HI_1"), message("HI_2"), message("HI_10"), message("BYE_1")]
+    assert names_waited_for(make(messages, [message("HI_1", "old")])) == {
+        (UPDATE, "HI_1"): set(),
+        (CREATE, "HI_2"): {"HI_1"},
+        (CREATE, "HI_10"): {"HI_2"},
+        (CREATE, "BYE_1"): set(),
+    }
+
+
+def test_deletions_wait_for_everything_and_for_each_other():
+    live = [memory("old"), person("left"), person("p", pin="1")]
+    made = plan(
+        dict([person("p", pin="2"), person("q")]),
+        dict(live),
+        TAKING_PART,
+        {},
+        frozenset(),
+        surplus=TAKING_PART,
+    )
+    assert names_waited_for(made) == {
+        (UPDATE, "p"): set(),
+        (CREATE, "q"): set(),
+        (DELETE, "old"): {"p", "q"},
+        (DELETE, "left"): {"old"},
+    }
+
+
+def test_a_ref_that_is_set_later_waits_for_both_ends():
+    world = [memory("m", text=f"see {URL.format('f')}"), asset("f", "m")]
+    assert names_waited_for(make(world, stored=["f"])) == {
+        (CREATE, "m"): set(),
+        (UPLOAD, "f"): {"m"},
+        (UPDATE, "m"): {"m", "f"},
+    }
