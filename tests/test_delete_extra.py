@@ -1,26 +1,9 @@
 """`restore --delete-extra`: what was not there then goes, but no more than anyone would believe."""
 
-import copy
-
 import pytest
-from workplace import Workplace, restore, what_is_there, writes
+from workplace import Workplace, add_memory, add_people, restore, what_is_there, writes
 
 from sync.sandbox import Agent, Asset, Fault, FaultSet, Sandbox, World
-
-
-def add_people(agent: Agent, number: int) -> None:
-    for each in range(number):
-        key = f"p-new-{each}"
-        person = {"personID": key, "personType": "Receiver", "name": f"New {each}"}
-        agent.people[key] = {**person, "pin": "000000", "tag": f"new {each}"}
-
-
-def add_memory(agent: Agent, key: str) -> None:
-    first = next(iter(agent.memories.values()))
-    new = copy.deepcopy(first)
-    new["memoryID"] = key
-    new["media"] = [{**each, "mediumID": f"{key} {each['mediumID']}"} for each in new["media"]]
-    agent.memories[key] = new
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import threading
 
 import pytest
-from test_delete_extra import add_memory, add_people
-from workplace import Workplace, restore, what_is_there
+from workplace import Workplace, add_memory, add_people, restore, what_is_there
 
 from sync.sandbox import Fault, FaultSet, Sandbox, World
 

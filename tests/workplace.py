@@ -1,5 +1,6 @@
 """A folder with settings and the command to run in it, and a small world to back up."""
 
+import copy
 import json
 import random
 from contextlib import AbstractContextManager
@@ -238,6 +239,23 @@ def writes(sandbox: Sandbox) -> list[str]:
     seen = [f"{each.method} {each.template}" for each in sandbox.calls]
     goodbyes = (*READS, "DELETE /memori/v2/Session")
     return [each for each in seen if not each.startswith(goodbyes)]
+
+
+def add_people(agent: Agent, number: int) -> None:
+    """Give an agent so many more people."""
+    for each in range(number):
+        key = f"p-new-{each}"
+        person = {"personID": key, "personType": "Receiver", "name": f"New {each}"}
+        agent.people[key] = {**person, "pin": "000000", "tag": f"new {each}"}
+
+
+def add_memory(agent: Agent, key: str) -> None:
+    """Give an agent one more content, like its first one."""
+    first = next(iter(agent.memories.values()))
+    new = copy.deepcopy(first)
+    new["memoryID"] = key
+    new["media"] = [{**each, "mediumID": f"{key} {each['mediumID']}"} for each in new["media"]]
+    agent.memories[key] = new
 
 
 def restore(work: Workplace, *args: str, code: int = 0) -> dict:
