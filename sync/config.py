@@ -6,9 +6,11 @@ configuration names, or from systemd's credentials; they are never part of the c
 """
 
 import tomllib
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
@@ -17,11 +19,13 @@ import structlog
 from sync.errors import UsageError
 from sync.link import origin_of
 from sync.mirror.database import parse_url
+from sync.schedule import Entry, problems_of
+from sync.when import duration
 
 NAME = "aisuru-sync"
 _PREFIX = "AISURU_SYNC_"
 # Names with the prefix that are no settings.
-_OTHER = frozenset({"CONFIG", "PASSWORD", "TOKEN", "TEST_POSTGRES"})
+_OTHER = frozenset({"CONFIG", "PASSWORD", "PING_URL", "TOKEN", "TEST_POSTGRES"})
 
 
 class AccountConfig(msgspec.Struct, frozen=True):
@@ -61,6 +65,15 @@ class BackupConfig(msgspec.Struct, frozen=True):
     file_s: float = 3600.0
 
 
+class ServiceConfig(msgspec.Struct, frozen=True):
+    """`[service]`: how the daemon is seen from outside."""
+
+    listen: str = "127.0.0.1:8400"
+    max_age: str = "26h"
+    time_zone: str = ""
+    ping_url_file: str = ""
+
+
 class Config(msgspec.Struct, frozen=True):
     """All settings.
 
@@ -72,6 +85,8 @@ class Config(msgspec.Struct, frozen=True):
     memori: tuple[MemoriConfig, ...] = ()
     storage: StorageConfig = StorageConfig()
     backup: BackupConfig = BackupConfig()
+    service: ServiceConfig = ServiceConfig()
+    schedule: tuple[Entry, ...] = ()
     path: Path | None = None
 
 
@@ -79,7 +94,15 @@ _TABLES: Mapping[str, type[msgspec.Struct]] = {
     "account": AccountConfig,
     "storage": StorageConfig,
     "backup": BackupConfig,
+    "service": ServiceConfig,
 }
+_LISTS: Mapping[str, type[msgspec.Struct]] = {"memori": MemoriConfig, "schedule": Entry}
+_CREDENTIALS = {
+    "PASSWORD": "aisuru-password",
+    "TOKEN": "aisuru-token",
+    "PING_URL": "aisuru-ping-url",
+}
+"""{the end of a variable's name: the name of systemd's credential}."""
 _NEVER_HERE = " (secrets do not belong here: see `password_file` in the sample)"
 _LIMITS = {
     "page_size": (1, 1000),
@@ -138,6 +161,11 @@ def token(config: Config, environ: Mapping[str, str]) -> str:
     return _secret(config, "TOKEN", config.account.token_file, environ)
 
 
+def ping_url(config: Config, environ: Mapping[str, str]) -> str:
+    """The URL of the watcher that is told of jobs, "" if there is none."""
+    return _secret(config, "PING_URL", config.service.ping_url_file, environ)
+
+
 def memori_password(config: Config, memori: MemoriConfig) -> str:
     """A SECRET Memori's own password, "" if none is given."""
     return _read_secret(_beside(config.path, memori.password_file)) if memori.password_file else ""
@@ -185,7 +213,7 @@ def _merge_list(below: list[Any], over: dict[str, Any]) -> list[Any]:
     places = [str(place) for place in range(len(below))]
     if beyond := over.keys() - set(places):
         raise UsageError(
-            f"there is no [[memori]] number {', '.join(sorted(beyond))} to override",
+            f"there is no table number {', '.join(sorted(beyond))} to override",
             f"the file has {len(below)}, counted from 0",
         )
     return [
@@ -196,27 +224,27 @@ def _merge_list(below: list[Any], over: dict[str, Any]) -> list[Any]:
 
 def _checked(settings: dict[str, Any]) -> tuple[Config, list[str]]:
     """The settings in their types, and everything that is wrong with them."""
-    problems = [f"unknown: [{name}]" for name in settings if name not in (*_TABLES, "memori")]
+    known = (*_TABLES, *_LISTS)
+    problems = [f"unknown: [{name}]" for name in settings if name not in known]
     tables = {}
     for name, struct in _TABLES.items():
         tables[name], wrong = _table(f"[{name}]", struct, settings.get(name, {}))
         problems += wrong
-    memoris = []
-    given = settings.get("memori", [])
+    for name, struct in _LISTS.items():
+        tables[name], wrong = _list_of(f"[[{name}]]", struct, settings.get(name, []))
+        problems += wrong
+    config = Config(**tables)
+    return config, problems + list(_judge(config))
+
+
+def _list_of(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, list[str]]:
     if isinstance(given, dict):
         # From the environment alone, the list comes as {"0": …}.
         given = [each for _, each in sorted(given.items(), key=lambda item: item[0].zfill(9))]
     if not isinstance(given, list):
-        given = []
-        problems.append("[[memori]] is not a list of tables")
-    for each in given:
-        memori, wrong = _table("[[memori]]", MemoriConfig, each)
-        if not wrong and bool(memori.name) == bool(memori.id):
-            wrong = ["[[memori]] needs either `name` or `id`"]
-        memoris.append(memori)
-        problems += wrong
-    config = Config(memori=tuple(memoris), **tables)
-    return config, problems + list(_judge(config))
+        return (), [f"{where} is not a list of tables"]
+    read = [_table(where, struct, each) for each in given]
+    return tuple(each for each, _ in read), [each for _, wrong in read for each in wrong]
 
 
 def _table(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, list[str]]:
@@ -230,7 +258,7 @@ def _table(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, l
             problems.append(f"unknown: {name} in {where}{hint}")
             continue
         is_text = isinstance(value, str)
-        is_list = is_text and name == "asset_urls"
+        is_list = is_text and name in ("asset_urls", "kinds")
         try:
             values[name] = msgspec.convert(
                 value.split(",") if is_list else value, types[name], strict=not is_text
@@ -254,6 +282,27 @@ def _judge(config: Config) -> Iterator[str]:
     for name, (least, most) in _LIMITS.items():
         if not least <= getattr(config.backup, name) <= most:
             yield f"{name} in [backup] must be from {least} to {most}"
+    if any(bool(each.name) == bool(each.id) for each in config.memori):
+        yield "[[memori]] needs either `name` or `id`"
+    yield from _service_problems(config.service)
+    for entry in config.schedule:
+        yield from (f"{problem} in [[schedule]]" for problem in problems_of(entry))
+
+
+def _service_problems(service: ServiceConfig) -> Iterator[str]:
+    try:
+        duration(service.max_age)
+    except UsageError as error:
+        yield f"max_age in [service]: {error}; {error.hint}"
+    try:
+        place = urlsplit(f"//{service.listen}")
+        is_place = not service.listen or bool(place.hostname and place.port)
+    except ValueError:
+        is_place = False
+    if not is_place:
+        yield 'listen in [service] is no "host:port", such as "127.0.0.1:8400"'
+    if service.time_zone and service.time_zone not in zoneinfo.available_timezones():
+        yield f'time_zone in [service]: there is no {service.time_zone!r}; say "Europe/Rome"'
 
 
 def _storage_problems(storage: StorageConfig) -> Iterator[str]:
@@ -298,7 +347,7 @@ def _secret(config: Config, name: str, file: str, environ: Mapping[str, str]) ->
         return given
     if file:
         return _read_secret(_beside(config.path, file))
-    credential = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / f"aisuru-{name.lower()}"
+    credential = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / _CREDENTIALS[name]
     if "CREDENTIALS_DIRECTORY" in environ and credential.is_file():
         return _read_secret(credential)
     return ""

@@ -1,0 +1,106 @@
+"""When jobs are due: cron as its users know it, catching up, and pauses after failures. Pure.
+
+Cron is cronsim's: 1 is Monday and 7 Sunday, a day of the month or a day of the week will do, a time
+that a clock skips in spring comes right after, and one that it shows twice in autumn comes once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import msgspec
+from cronsim import CronSim, CronSimError
+
+from sync.kinds import KINDS
+
+JOBS = ("backup", "check", "drill")
+"""What can be scheduled."""
+
+_FIRST_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(hours=1)
+_LONGEST_JITTER_S = 86_400
+_WHOLE = 100
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One `[[schedule]]`: what is done when.
+
+    Attributes:
+        cron: five fields, in the time zone of the service.
+        job: one of `JOBS`.
+        kinds: of a backup; none means all.
+        memori: name or id of an agent, or "" for all that are backed up.
+        jitter_s: it begins up to so many seconds later, so that not all call at the same time.
+        read_data: of a check, the percentage of the files to read to their end.
+    """
+
+    cron: str = ""
+    job: str = "backup"
+    kinds: tuple[str, ...] = ()
+    memori: str = ""
+    jitter_s: float = 0.0
+    read_data: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What is done, whenever: under this name the mirror remembers when it was."""
+        what = " ".join(filter(None, (self.job, ",".join(sorted(self.kinds)))))
+        return f"{what} of {self.memori}" if self.memori else what
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What came of an entry so far.
+
+    Attributes:
+        started_at: when it was begun last; None if it never was.
+        failures: how often in a row it failed since it last went well.
+    """
+
+    started_at: datetime | None = None
+    failures: int = 0
+
+
+def problems_of(entry: Entry) -> Iterator[str]:
+    """Everything that is wrong with an entry."""
+    try:
+        next(CronSim(entry.cron, datetime(2000, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration):
+        yield f"cron {entry.cron!r} is not five fields: minute hour day month weekday"
+    if entry.job not in JOBS:
+        yield f"job {entry.job!r} is none of {', '.join(JOBS)}"
+    if unknown := set(entry.kinds) - KINDS.keys():
+        yield f"kinds {', '.join(sorted(unknown))} are none of {', '.join(KINDS)}"
+    if entry.kinds and entry.job != "backup":
+        yield f"kinds do not go with the job {entry.job!r}"
+    if entry.memori and entry.job == "check":
+        yield "memori does not go with the job 'check'"
+    if entry.read_data and entry.job != "check":
+        yield f"read_data does not go with the job {entry.job!r}"
+    if not 0 <= entry.read_data <= _WHOLE:
+        yield "read_data must be from 0 to 100"
+    if not 0 <= entry.jitter_s <= _LONGEST_JITTER_S:
+        yield f"jitter_s must be from 0 to {_LONGEST_JITTER_S}"
+
+
+def times(cron: str, zone: tzinfo, after: datetime) -> Iterator[datetime]:
+    """The times after one at which a cron expression comes up, aware and in UTC."""
+    for each in CronSim(cron, after.astimezone(zone)):
+        yield each.astimezone(UTC)
+
+
+def next_time(cron: str, zone: tzinfo, after: datetime) -> datetime:
+    """The first of `times`."""
+    return next(times(cron, zone, after))
+
+
+def is_overdue(entry: Entry, attempts: Attempts, zone: tzinfo, now: datetime) -> bool:
+    """Was it never done, or has its time come and gone since it was begun last?"""
+    last = attempts.started_at
+    return last is None or next_time(entry.cron, zone, last) <= now
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row: longer each time, up to an hour."""
+    doubled: int = 2 ** min(failures - 1, 10)
+    return min(_FIRST_PAUSE * doubled, _LONGEST_PAUSE)

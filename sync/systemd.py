@@ -1,0 +1,33 @@
+"""Telling systemd how the service is (`sd_notify`): a datagram to the socket that it names."""
+
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+
+
+class Systemd:
+    """Who started us and wants to know; nobody, if the environment names no socket.
+
+    Args:
+        environ: with `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
+
+    Attributes:
+        watchdog_s: a sign of life is expected at least so often; None if it is not.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._address = environ.get("NOTIFY_SOCKET", "")
+        period_us = environ.get("WATCHDOG_USEC", "")
+        is_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self.watchdog_s = int(period_us) / 1e6 if period_us.isdecimal() and is_for_us else None
+
+    def tell(self, **facts: str) -> None:
+        """Say something, such as READY="1" or STATUS="idle"; that nobody listens is no failure."""
+        if not self._address:
+            return
+        # A name that begins with @ is none of the file system.
+        address = self._address.replace("@", "\0", 1)
+        lines = "\n".join(f"{name}={' '.join(value.split())}" for name, value in facts.items())
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto(lines.encode(errors="replace"), address)

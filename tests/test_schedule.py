@@ -1,0 +1,114 @@
+"""When jobs are due: the cases that schedulers get wrong, and what was missed."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.schedule import Attempts, Entry, is_overdue, next_time, pause_after, problems_of, times
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def local(cron: str, start: str, number: int) -> list[str]:
+    """The next times of a cron expression, as clocks in Berlin show them."""
+    after = datetime.fromisoformat(start).replace(tzinfo=BERLIN)
+    found = islice(times(cron, BERLIN, after), number)
+    return [f"{each.astimezone(BERLIN):%m-%d %H:%M%z}" for each in found]
+
+
+def test_no_day_is_lost_after_clocks_go_forward():
+    assert local("0 0 * * *", "2026-03-28T12:00", 3) == [
+        "03-29 00:00+0100",
+        "03-30 00:00+0200",
+        "03-31 00:00+0200",
+    ]
+
+
+def test_a_time_that_clocks_skip_comes_right_after():
+    assert local("30 2 * * *", "2026-03-28T12:00", 2) == ["03-29 03:00+0200", "03-30 02:30+0200"]
+
+
+def test_a_time_that_clocks_show_twice_comes_once():
+    assert local("30 2 * * *", "2026-10-24T12:00", 2) == ["10-25 02:30+0200", "10-26 02:30+0100"]
+
+
+def test_each_quarter_of_an_hour_comes_through_both_hours_of_autumn():
+    found = local("*/15 * * * *", "2026-10-25T01:50", 10)
+    assert found[0] == "10-25 02:00+0200"
+    assert "10-25 02:00+0100" in found
+    assert len(set(found)) == 10
+
+
+@pytest.mark.parametrize(
+    ("day", "date"), [("1", "06-01"), ("7", "06-07"), ("0", "06-07"), ("fri", "06-05")]
+)
+def test_days_of_the_week_are_those_of_cron(day: str, date: str):
+    # 2026-06-01 is a Monday.
+    assert local(f"0 10 * * {day}", "2026-05-31T23:00", 1) == [f"{date} 10:00+0200"]
+
+
+def test_a_day_of_the_month_or_of_the_week_will_do():
+    found = local("0 0 15 * 1", "2026-06-01T12:00", 3)
+    assert [each[:5] for each in found] == ["06-08", "06-15", "06-22"]
+
+
+@pytest.mark.parametrize("cron", ["", "* * * *", "61 * * * *", "@daily", "0 0 31 2 *", "x y z a b"])
+def test_what_is_no_cron_expression_is_refused(cron: str):
+    assert "five fields" in " ".join(problems_of(Entry(cron)))
+
+
+@pytest.mark.parametrize(
+    ("entry", "part"),
+    [
+        (Entry("* * * * *", job="sleep"), "job 'sleep' is none of backup, check, drill"),
+        (Entry("* * * * *", kinds=("nope",)), "kinds nope are none of"),
+        (Entry("* * * * *", job="check", memori="Guide"), "does not go with"),
+        (Entry("* * * * *", job="check", kinds=("person",)), "do not go with"),
+        (Entry("* * * * *", job="check", read_data=101), "from 0 to 100"),
+        (Entry("* * * * *", read_data=1), "does not go with"),
+        (Entry("* * * * *", jitter_s=-1), "jitter_s"),
+        (Entry("* * * * *", jitter_s=float("nan")), "jitter_s"),
+    ],
+)
+def test_what_makes_no_sense_is_told(entry: Entry, part: str):
+    assert part in " ".join(problems_of(entry))
+
+
+def test_what_was_never_done_is_overdue():
+    assert is_overdue(Entry("0 3 * * *"), Attempts(), UTC, datetime(2026, 6, 1, tzinfo=UTC))
+
+
+MINUTES = st.integers(0, 60 * 24 * 400).map(
+    lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+)
+
+
+@given(
+    started_at=MINUTES,
+    now=MINUTES,
+    cron=st.sampled_from(["0 3 * * *", "*/15 * * * *", "30 2 * * *", "0 0 * * 1"]),
+)
+def test_it_is_overdue_exactly_if_a_time_has_come_since_it_was_begun(
+    started_at: datetime, now: datetime, cron: str
+):
+    due = is_overdue(Entry(cron), Attempts(started_at), BERLIN, now)
+    assert due is (next_time(cron, BERLIN, started_at) <= now)
+    if due:
+        # Once it is begun, it waits for the next time.
+        assert not is_overdue(Entry(cron), Attempts(now), BERLIN, now)
+
+
+def test_pauses_grow_up_to_an_hour():
+    minutes = [pause_after(failures).total_seconds() / 60 for failures in range(1, 9)]
+    assert minutes == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert pause_after(10_000) == timedelta(hours=1)
+
+
+def test_an_entry_keeps_its_name_when_only_its_time_changes():
+    entry = Entry("0 3 * * *", kinds=("person", "memory"), memori="Guide")
+    assert entry.name == Entry("0 4 * * *", kinds=("memory", "person"), memori="Guide").name
+    assert entry.name == "backup memory,person of Guide"
