@@ -296,7 +296,7 @@ def _service_problems(service: ServiceConfig) -> Iterator[str]:
         yield f"max_age in [service]: {error}; {error.hint}"
     try:
         place = urlsplit(f"//{service.listen}")
-        is_place = not service.listen or bool(place.hostname and place.port)
+        is_place = not service.listen or (bool(place.hostname) and place.port is not None)
     except ValueError:
         is_place = False
     if not is_place:

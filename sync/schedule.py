@@ -16,8 +16,10 @@ from sync.kinds import KINDS
 JOBS = ("backup", "check", "drill")
 """What can be scheduled."""
 
+_FINAL = frozenset({0, 2, 4, 6, 10, 12})
+"""Exit codes that another try would only repeat: all is well, or a human must look at it."""
 _FIRST_PAUSE = timedelta(minutes=1)
-_LONGEST_PAUSE = timedelta(hours=1)
+_LONGEST_PAUSE = timedelta(hours=6)
 _LONGEST_JITTER_S = 86_400
 _WHOLE = 100
 
@@ -53,12 +55,19 @@ class Attempts:
     """What came of an entry so far.
 
     Attributes:
-        started_at: when it was begun last; None if it never was.
+        started_at: when it was begun last.
+        exit_code: of that; None if it never came to its end.
         failures: how often in a row it failed since it last went well.
     """
 
-    started_at: datetime | None = None
-    failures: int = 0
+    started_at: datetime
+    exit_code: int | None
+    failures: int
+
+    @property
+    def is_to_repeat(self) -> bool:
+        """Is it worth another try before its time? Not if only a human can help."""
+        return self.exit_code not in _FINAL
 
 
 def problems_of(entry: Entry) -> Iterator[str]:
@@ -94,13 +103,17 @@ def next_time(cron: str, zone: tzinfo, after: datetime) -> datetime:
     return next(times(cron, zone, after))
 
 
-def is_overdue(entry: Entry, attempts: Attempts, zone: tzinfo, now: datetime) -> bool:
-    """Was it never done, or has its time come and gone since it was begun last?"""
-    last = attempts.started_at
-    return last is None or next_time(entry.cron, zone, last) <= now
+def due_at(entry: Entry, attempts: Attempts | None, zone: tzinfo, now: datetime) -> datetime:
+    """When an entry is due next; it may have been long ago, and what was never done is due now."""
+    if attempts is None:
+        return now
+    regular = next_time(entry.cron, zone, attempts.started_at)
+    if not attempts.is_to_repeat:
+        return regular
+    return min(regular, attempts.started_at + pause_after(attempts.failures))
 
 
 def pause_after(failures: int) -> timedelta:
-    """How long to wait after so many failures in a row: longer each time, up to an hour."""
+    """How long to wait after so many failures in a row: longer each time, up to six hours."""
     doubled: int = 2 ** min(failures - 1, 10)
     return min(_FIRST_PAUSE * doubled, _LONGEST_PAUSE)

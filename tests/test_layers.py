@@ -17,8 +17,9 @@ LAYERS = {
     "absence": 3, "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3, "status": 3,
     "compare": 3, "outcome": 3, "refetch": 3, "repair": 3,
     "restore": 3, "replay": 3, "settle": 3, "target": 3, "twin": 3, "wanted": 3,
+    "schedule": 3, "systemd": 3,
     "config": 4, "log": 4, "app": 4,
-    "cli": 5, "__main__": 6,
+    "web": 5, "daemon": 5, "cli": 5, "__main__": 6,
 }  # fmt: skip
 """Imports go down; inside a layer only those below, and inside a folder freely."""
 
@@ -34,11 +35,11 @@ BESIDE = {
     ("repair", "backup"), ("repair", "check"), ("repair", "fetch"), ("repair", "refetch"),
     ("refetch", "backup"), ("refetch", "fetch"), ("compare", "backup"), ("compare", "check"),
     ("compare", "fetch"), ("compare", "refetch"),
-    ("app", "config"), ("plan", "order"),
+    ("app", "config"), ("plan", "order"), ("daemon", "web"), ("cli", "daemon"),
 }  # fmt: skip
 
 THIRD_PARTIES = {
-    "requests": {"api/transport", "api/pool"},
+    "requests": {"api/transport", "api/pool", "api/ping"},
     "requests_toolbelt": {"api/transport"},
     "urllib3": {"api/transport", "api/pool"},
     "tenacity": {"api/transport"},
@@ -56,11 +57,17 @@ THIRD_PARTIES = {
         "refetch",
         "settle",
         "replay",
+        "api/ping",
+        "daemon",
     },
-    "msgspec": {"document", "config", "cli/config", "sandbox/*"},
+    "msgspec": {"document", "config", "schedule", "cli/config", "sandbox/*"},
     "platformdirs": {"config"},
-    "flask": {"sandbox/*"},
-    "waitress": {"sandbox/*"},
+    "apscheduler": {"daemon"},
+    "cronsim": {"schedule"},
+    "tzlocal": {"daemon"},
+    "prometheus_client": {"web/*"},
+    "flask": {"sandbox/*", "web/*"},
+    "waitress": {"sandbox/*", "web/*"},
     "werkzeug": {"sandbox/*"},
     "click": {"cli/*"},
     "rich": {"cli/*"},

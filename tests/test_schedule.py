@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.schedule import Attempts, Entry, is_overdue, next_time, pause_after, problems_of, times
+from sync.schedule import Attempts, Entry, due_at, next_time, pause_after, problems_of, times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -78,8 +78,29 @@ def test_what_makes_no_sense_is_told(entry: Entry, part: str):
     assert part in " ".join(problems_of(entry))
 
 
-def test_what_was_never_done_is_overdue():
-    assert is_overdue(Entry("0 3 * * *"), Attempts(), UTC, datetime(2026, 6, 1, tzinfo=UTC))
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NIGHTLY = Entry("0 3 * * *")
+
+
+def test_what_was_never_done_is_due_at_once():
+    assert due_at(NIGHTLY, None, UTC, NOW) == NOW
+
+
+@pytest.mark.parametrize("exit_code", [0, 2, 4, 6, 10, 12])
+def test_what_went_well_or_needs_a_human_waits_for_its_time(exit_code: int):
+    attempts = Attempts(NOW, exit_code, failures=1)
+    assert due_at(NIGHTLY, attempts, UTC, NOW) == NOW + timedelta(hours=3)
+
+
+@pytest.mark.parametrize("exit_code", [None, 1, 3, 5, 8, 143])
+def test_what_failed_is_tried_again_after_growing_pauses(exit_code: int | None):
+    minutes = []
+    for failures in (1, 2, 3, 7, 9, 10_000):
+        due = due_at(NIGHTLY, Attempts(NOW, exit_code, failures), UTC, NOW)
+        minutes.append((due - NOW).total_seconds() / 60)
+    # However long the pause would be, its time comes.
+    assert minutes == [1, 2, 4, 64, 180, 180]
+    assert pause_after(10_000) == timedelta(hours=6)
 
 
 MINUTES = st.integers(0, 60 * 24 * 400).map(
@@ -92,20 +113,13 @@ MINUTES = st.integers(0, 60 * 24 * 400).map(
     now=MINUTES,
     cron=st.sampled_from(["0 3 * * *", "*/15 * * * *", "30 2 * * *", "0 0 * * 1"]),
 )
-def test_it_is_overdue_exactly_if_a_time_has_come_since_it_was_begun(
+def test_however_many_times_were_slept_through_it_is_due_once(
     started_at: datetime, now: datetime, cron: str
 ):
-    due = is_overdue(Entry(cron), Attempts(started_at), BERLIN, now)
-    assert due is (next_time(cron, BERLIN, started_at) <= now)
-    if due:
-        # Once it is begun, it waits for the next time.
-        assert not is_overdue(Entry(cron), Attempts(now), BERLIN, now)
-
-
-def test_pauses_grow_up_to_an_hour():
-    minutes = [pause_after(failures).total_seconds() / 60 for failures in range(1, 9)]
-    assert minutes == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert pause_after(10_000) == timedelta(hours=1)
+    entry = Entry(cron)
+    is_missed = next_time(cron, BERLIN, started_at) <= now
+    assert (due_at(entry, Attempts(started_at, 0, 0), BERLIN, now) <= now) is is_missed
+    assert due_at(entry, Attempts(now, 0, 0), BERLIN, now) > now
 
 
 def test_an_entry_keeps_its_name_when_only_its_time_changes():

@@ -92,6 +92,11 @@ class Account:
         self.user_id = ""
         self.name = credentials.user
 
+    @property
+    def repeats(self) -> int:
+        """How many calls had to be made again so far."""
+        return self._transport.repeats
+
     def log_in(self) -> None:
         """Get a login token, and learn whose account this is.
 

@@ -54,22 +54,35 @@ class _Session(requests.Session):
 class Lines:
     """Open connections that a stop cuts, so that no silent host is waited for.
 
-    Only for calls that change nothing, as reading files: such a call may end anywhere.
+    Args:
+        stop: asked for at most once.
+        grace_s: how long after it a call may still come to its end. What only reads, as the
+            fetching of files, needs none; then nothing is begun any more either.
     """
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(self, stop: Stop, grace_s: float = 0.0) -> None:
         self._stop = stop
+        self._grace_s = grace_s
         self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
         # The signal handler may interrupt the very thread that holds it.
         self._lock = threading.RLock()
-        stop.then(self.cut)
+        stop.then(self._cut_in_time)
 
     def add(self, connection: HTTPConnection) -> None:
         """Take in a connection that was just made."""
         with self._lock:
             self._open.add(connection)
-        if self._stop.event.is_set():
+        # Sessions are closed after a stop.
+        if self._stop.event.is_set() and not self._grace_s:
             self.cut()
+
+    def _cut_in_time(self) -> None:
+        if not self._grace_s:
+            self.cut()
+            return
+        timer = threading.Timer(self._grace_s, self.cut)
+        timer.daemon = True
+        timer.start()
 
     def cut(self) -> None:
         """End all reading from them at once: whoever waits sees a connection that broke."""

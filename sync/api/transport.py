@@ -44,6 +44,8 @@ from sync.stop import Stop
 
 CONNECT_S = 10.0
 READ_S = 60.0
+GRACE_S = 4.0
+"""How long calls that are under way may go on after a stop was asked for."""
 _PATIENT = 3
 _ENVELOPE_BYTES = 64 * 1024
 
@@ -69,6 +71,9 @@ class Transport:
         stop: when asked for, waiting ends and every further call raises `Interrupted`.
         retry_s: how long one call may be repeated.
         concurrency: how many calls go out side by side.
+
+    Attributes:
+        repeats: how often a call had to be made again.
     """
 
     def __init__(
@@ -87,9 +92,10 @@ class Transport:
         self._backend = origin_of(backend_url)
         self._retry_s = retry_s
         self._proxies: dict[str, Any] = {}
-        self._http = pool(concurrency)
+        self._http = pool(concurrency, Lines(stop, GRACE_S))
         self._files = pool(concurrency, Lines(stop))
         self._log = structlog.get_logger("transport")
+        self.repeats = 0
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -301,6 +307,7 @@ class Transport:
         error = state.outcome.exception() if state.outcome else None
         # Whoever waits at a terminal, where only warnings are shown, shall know what for.
         tell = self._log.info if state.attempt_number < _PATIENT else self._log.warning
+        self.repeats += 1
         tell("call.repeated", why=str(error), attempt=state.attempt_number)
 
 

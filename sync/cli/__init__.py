@@ -30,6 +30,7 @@ _COMMANDS = (
     "status",
     "check",
     "repair",
+    "daemon",
     "kinds",
     "migrate",
     "sandbox",

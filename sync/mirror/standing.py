@@ -50,6 +50,17 @@ def last_snapshots(mirror: Mirror) -> list[Snapshot]:
         return [snapshot_of(row, sources[row.source_id], {}) for row in connection.execute(query)]
 
 
+def objects(mirror: Mirror) -> dict[tuple[int, str], int]:
+    """{(id of a source, kind): how many objects of it are there now}."""
+    found: dict[tuple[int, str], int] = {}
+    with mirror.engine.connect() as connection:
+        for name, table in mirror.tables.kinds.items():
+            if name != FILE.name:
+                query = sa.select(table.c.source_id, sa.func.count()).group_by(table.c.source_id)
+                found |= {(row[0], name): row[1] for row in connection.execute(query)}
+    return found
+
+
 def files_by_status(mirror: Mirror) -> dict[tuple[int, str], int]:
     """{(id of a source, status): how many} of the files that the sources refer to now."""
     file = mirror.tables.kinds[FILE.name]

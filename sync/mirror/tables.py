@@ -1,7 +1,7 @@
 """The tables of the mirror, which people write SQL against (design 5).
 
-`source`, `snapshot`, `snapshot_kind`, `change`, `restore`, `restore_step` and `key_map` are the
-same for every registry; each kind adds a table of what is there now, a projection of `change`.
+`source`, `snapshot`, `snapshot_kind`, `change`, `restore`, `restore_step`, `key_map` and `job` are
+the same for every registry; each kind adds a table of what is there now, a projection of `change`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -72,6 +72,7 @@ class Tables:
         self.restore = self._restore()
         self.restore_step = self._restore_step()
         self.key_map = self._key_map()
+        self.job = self._job()
         self.kinds = {kind.name: self._kind(kind) for kind in (*kinds, FILE)}
 
     def _table(self, name: str, *parts: Any) -> sa.Table:
@@ -170,6 +171,17 @@ class Tables:
             sa.Column("kind", sa.Text, primary_key=True),
             sa.Column("old_key", sa.Text, primary_key=True),
             sa.Column("new_key", sa.Text, nullable=False, index=True),
+        )
+
+    def _job(self) -> sa.Table:
+        return self._table(
+            "job",
+            sa.Column("id", _ID, primary_key=True),
+            sa.Column("name", sa.Text, nullable=False, index=True),
+            sa.Column("started_at", UtcDateTime, nullable=False),
+            sa.Column("finished_at", UtcDateTime),
+            sa.Column("exit_code", sa.Integer),
+            sa.Column("error", sa.Text),
         )
 
     def _kind(self, kind: Kind) -> sa.Table:

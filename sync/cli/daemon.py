@@ -1,0 +1,42 @@
+"""`aisuru-sync daemon`: the service."""
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from sync.cli.door import Door, Reply
+from sync.cli.door import command as make_command
+from sync.errors import Interrupted
+
+if TYPE_CHECKING:
+    from sync.app import App
+
+
+@make_command(name="daemon", short_help="Do what the schedule says, until it is stopped.")
+def command(door: Door) -> Reply:
+    """Do what the schedule says, one job after another, until it is stopped.
+
+    Runs in the foreground, for systemd or for a try. SIGTERM or Ctrl-C ends it with exit code 0,
+    everything seen committed; SIGHUP reads the settings again, and keeps the old ones if the new
+    ones are wrong. What was missed while it did not run is made up for once.
+
+    Shows how it is at /healthz and /metrics of `listen` in [service].
+    """
+    from sync.daemon import Daemon
+    from sync.systemd import Systemd
+
+    door.level = door.level or "info"
+
+    def load() -> "App":
+        app = door.app()
+        app.credentials()
+        return app
+
+    daemon = Daemon(load, door.stop, Systemd(os.environ))
+    before = signal.signal(signal.SIGHUP, lambda *_: daemon.ask_to_reload())
+    try:
+        daemon.run()
+    except Interrupted:
+        return Reply(data={"jobs": daemon.jobs_done}, text=["stopped"])
+    finally:
+        signal.signal(signal.SIGHUP, before)

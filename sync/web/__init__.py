@@ -1,0 +1,121 @@
+"""Seen from outside: `/healthz` for whoever watches, `/metrics` for Prometheus. Only reads."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, jsonify
+from waitress.server import create_server
+
+from sync.app import App
+from sync.errors import StorageError, SyncError
+from sync.status import Standing, status
+from sync.web.metrics import Metrics
+from sync.when import duration
+
+__all__ = ["Metrics", "serving"]
+
+_UNWELL = 503
+
+
+def make_site(app_now: Callable[[], App], metrics: Metrics) -> Flask:
+    """The pages.
+
+    Args:
+        app_now: gives the program with the settings as they are now.
+        metrics: what the jobs told.
+    """
+    site = Flask("sync.web")
+
+    @site.get("/healthz")
+    def healthz() -> tuple[Response, int]:
+        app = app_now()
+        try:
+            with app.reading() as mirror:
+                standing = status(mirror, app.kinds, app.memoris)
+        except SyncError as error:
+            return jsonify({"status": "unwell", "why": [str(error)]}), _UNWELL
+        why = list(unwell(standing, duration(app.config.service.max_age)))
+        is_well = not why
+        told = {"status": "well" if is_well else "unwell", "why": why, "sources": _ages(standing)}
+        return jsonify(told), 200 if is_well else _UNWELL
+
+    @site.get("/metrics")
+    def exposed() -> Response:
+        app = app_now()
+        # A mirror that cannot be read is told by what is missing, and by `/healthz`.
+        with suppress(SyncError), app.reading() as mirror:
+            metrics.look_at(mirror)
+        body, mime_type = metrics.exposed()
+        return Response(body, content_type=mime_type)
+
+    return site
+
+
+def unwell(standing: Standing, max_age: timedelta) -> Iterator[str]:
+    """Everything that should worry a human. Pure.
+
+    That the remote lacks files is no reason: nothing here can change it.
+
+    Args:
+        standing: of a mirror.
+        max_age: how long ago a source may have been seen whole.
+    """
+    for each in standing.too_old(max_age):
+        at = each.complete_at
+        seen = f"was last seen whole at {at:%Y-%m-%d %H:%M} UTC" if at else "was never seen whole"
+        yield f"{each.source.name} {seen}"
+    for name in standing.never:
+        yield f"{name} was never backed up"
+    if not standing.sources:
+        yield "nothing was ever backed up"
+
+
+def _ages(standing: Standing) -> list[dict[str, Any]]:
+    return [
+        {
+            "scope": each.source.scope,
+            "name": each.source.name,
+            "remote_id": each.source.remote_id,
+            "complete_at": each.complete_at and each.complete_at.isoformat(),
+        }
+        for each in standing.sources
+    ]
+
+
+@contextmanager
+def serving(listen: str, app_now: Callable[[], App], metrics: Metrics) -> Iterator[int]:
+    """Serve the pages from threads of their own, as long as the block lasts.
+
+    Args:
+        listen: `host:port`; port 0 takes a free one; "" serves nothing.
+        app_now: as for `make_site`.
+        metrics: as for `make_site`.
+
+    Yields:
+        The port, 0 if nothing is served.
+
+    Raises:
+        StorageError: nothing can listen there.
+    """
+    if not listen:
+        yield 0
+        return
+    place = urlsplit(f"//{listen}")
+    site, channels = make_site(app_now, metrics), dict[int, Any]()
+    try:
+        server = create_server(site, host=place.hostname, port=place.port, threads=2, map=channels)
+    except OSError as error:
+        raise StorageError(
+            f"cannot listen on {listen}: {error.strerror}", "set `listen` in [service]"
+        ) from None
+    thread = Thread(target=server.run, name="web", daemon=True)
+    thread.start()
+    try:
+        yield int(server.effective_port)
+    finally:
+        server.close()
+        thread.join(1)
