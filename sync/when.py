@@ -1,4 +1,10 @@
-"""Times and durations, as people write them. Pure."""
+"""Times and durations, as people write them. Pure, where they are told what time it is.
+
+A time is ISO 8601 (`2026-11-24`, `2026-11-24T18:00`), `now`, `today` or `yesterday`, alone or with
+a clock's time (`yesterday 18:00`), or a duration ago (`2h`, `3d ago`). Without an offset it is
+local. A day is the clock's, 23 or 25 hours long where the clock is put forward or back; a duration
+is as long as it says.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,26 +14,36 @@ from sync.errors import UsageError
 # After the date, a clock's time; one without seconds is meant to the end of its minute.
 _CLOCK = re.compile(r"[T ]\d\d")
 _MINUTE = re.compile(r"[T ]\d\d:?\d\d(Z|[+-]\d\d:?\d\d)?$")
+_DAY = re.compile(r"(today|yesterday)(?:\s+([0-9]{1,2})(:[0-9]{2}(?::[0-9]{2})?))?")
+_AGO = re.compile(r"(\S+?)(\s+ago)?")
 _DURATION = re.compile(r"([0-9]{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def moment(text: str) -> datetime:
+def moment(text: str, now: datetime | None = None) -> datetime:
     """Read the time up to which something is meant: a day or a minute is meant to its end.
 
+    Args:
+        text: as people write it.
+        now: what time it is, aware; else the clock is asked.
+
     Raises:
         UsageError: it is none.
     """
-    return _read(text, timedelta(days=1))
+    return _read(text, now, is_end=True)
 
 
-def beginning(text: str) -> datetime:
+def beginning(text: str, now: datetime | None = None) -> datetime:
     """Read the time from which on something is meant: a day is meant from its start.
 
+    Args:
+        text: as people write it.
+        now: what time it is, aware; else the clock is asked.
+
     Raises:
         UsageError: it is none.
     """
-    return _read(text, timedelta())
+    return _read(text, now, is_end=False)
 
 
 def duration(text: str) -> timedelta:
@@ -50,16 +66,39 @@ def spoken(length: timedelta) -> str:
     return " ".join(parts[:2]) or "0m"
 
 
-def _read(text: str, whole_day: timedelta) -> datetime:
-    """Read a time; without an offset it is meant local."""
+def _read(text: str, now: datetime | None, *, is_end: bool) -> datetime:
+    """Read a time, or the end of what it is the start of."""
+    said = text.strip().lower()
+    now = now or datetime.now(UTC)
     try:
-        read = datetime.fromisoformat(text.strip())
-        if _MINUTE.search(text.strip()):
-            read += min(whole_day, timedelta(minutes=1))
-        elif not _CLOCK.search(text.strip()):
-            read += whole_day
-        return read.astimezone(UTC)
-    except (ValueError, OverflowError):
+        if said == "now":
+            return now.astimezone(UTC)
+        ago = _AGO.fullmatch(said)
+        if ago and _DURATION.fullmatch(ago[1]):
+            return now.astimezone(UTC) - duration(ago[1])
+        if found := _DAY.fullmatch(said):
+            days = timedelta(days=1 if found[1] == "yesterday" else 0)
+            date = (now.astimezone().replace(tzinfo=None) - days).date().isoformat()
+            clock = f"T{found[2]:0>2}{found[3]}" if found[2] else ""
+            return _read_iso(date + clock, is_end=is_end)
+        return _read_iso(text.strip(), is_end=is_end)
+    except (ValueError, OverflowError, UsageError):
         raise UsageError(
-            f"{text!r} is not a time", "write 2026-11-24 or 2026-11-24T18:00"
+            f"{text!r} is not a time",
+            "write 2026-11-24, 2026-11-24T18:00, yesterday 18:00, or 2h for two hours ago",
         ) from None
+
+
+def _read_iso(text: str, *, is_end: bool) -> datetime:
+    read = datetime.fromisoformat(text)
+    if not _CLOCK.search(text):
+        return _utc(read + timedelta(days=1 if is_end else 0))
+    # What a clock that is put back shows twice is meant from the first time to the second.
+    both = [_utc(read.replace(fold=fold)) for fold in (0, 1)]
+    minute = timedelta(minutes=1 if _MINUTE.search(text) else 0)
+    return max(both) + minute if is_end else min(both)
+
+
+def _utc(read: datetime) -> datetime:
+    # `astimezone` would take a midnight that the clock leaves out for an hour before it.
+    return datetime.fromtimestamp(read.timestamp(), UTC)

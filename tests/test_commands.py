@@ -340,7 +340,7 @@ def test_show_tells_an_object_now_and_as_it_was_with_its_pin_as_stars(
         ("person p-anna-1 --memori Ghost", "no Memori 'Ghost'"),
         ("person p-anna-1 --snapshot 99", "no snapshot 99"),
         ("person p-anna-1 --snapshot 1", "no person"),
-        ("person p-anna-1 --at yesterday", "not a time"),
+        ("person p-anna-1 --at someday", "not a time"),
         ("person p-anna-1 --at 1999-01-01", "no person"),
         ("person p-anna-1 --at 2026-01-01 --snapshot 2", "either"),
         ("localization_key GOODBYE", "several"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @make_command(
     click.Argument(["kind"], required=False),
     click.Argument(["key"], required=False),
-    click.Option(["--since"], metavar="TIME", help="Seen then or later; local unless it says."),
+    click.Option(["--since"], metavar="TIME", help="Seen then or later: yesterday, 2h, ISO 8601."),
     click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
     click.Option(["-n", "--limit"], type=COUNT, metavar="N", help="Only the latest N changes."),
     name="log",

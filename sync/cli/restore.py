@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @make_command(
     click.Option(["--memori"], metavar="N", help="The agent, by name or id."),
     click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="Back to this one."),
-    click.Option(["--at"], metavar="TIME", help="Back to this time, ISO 8601, local."),
+    click.Option(["--at"], metavar="TIME", help="Back to then: yesterday 18:00, 2h, ISO 8601."),
     click.Option(["--into"], metavar="N", help="Into this agent instead, by name or id."),
     click.Option(["--kind", "kinds"], multiple=True, metavar="K", help="Only this kind."),
     click.Option(["--key", "keys"], multiple=True, metavar="K", help="Only this object."),

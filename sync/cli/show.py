@@ -13,7 +13,7 @@ from sync.cli.door import command as make_command
     click.Argument(["kind"]),
     click.Argument(["key"]),
     click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="As at a snapshot."),
-    click.Option(["--at"], metavar="TIME", help="As at a time, ISO 8601; local unless it says."),
+    click.Option(["--at"], metavar="TIME", help="As at this time: yesterday 18:00, 2h, ISO 8601."),
     click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
     name="show",
     short_help="Show one object, now or as it was.",
