@@ -31,6 +31,7 @@ class SyncError(Exception):
         exit_code: what the process ends with.
         hint: what the user can do about it, or "".
         also: exit codes of what had gone wrong before.
+        facts: what JSON tells beside the message.
     """
 
     exit_code: ClassVar[int] = 1
@@ -39,6 +40,7 @@ class SyncError(Exception):
         super().__init__(message)
         self.hint = hint
         self.also: tuple[int, ...] = ()
+        self.facts: dict[str, object] = {}
 
 
 class UsageError(SyncError):

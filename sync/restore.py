@@ -7,11 +7,11 @@ leaves no duplicate: the next one settles first what this one left open.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sync.absence import SOME, Acceptance, is_suspicious, too_many
 from sync.backup import backup, choose_agent, password_of
-from sync.errors import BadAnswer, Interrupted, SyncError, UsageError, worst
+from sync.errors import BadAnswer, Interrupted, SyncError, worst
 from sync.kind import Ident, Kind, Scope
 from sync.mirror.journal import Journal
 from sync.mirror.tables import AFTER, BEFORE
@@ -19,32 +19,13 @@ from sync.mirror.values import Snapshot, Status
 from sync.order import DELETE, Objects, Step, files_of, is_file
 from sync.plan import Loss, Plan, follow, last_known, plan
 from sync.replay import Replay
+from sync.resume import Resumption
+from sync.selection import Selection, check_kinds, choose, owner_of, restorable
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
 from sync.target import Hands, Target
 from sync.wanted import Age, Wanted, ages, read_wanted
 from sync.watch import Watch
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What of a Memori shall come back, and what shall go.
-
-    Attributes:
-        kinds, keys: narrow it down; none means all.
-        delete_extra: what is there but was not then is deleted; files only if their kind is named.
-        accepted: {kind: how many} deletions that are right although they look like too many.
-    """
-
-    kinds: frozenset[str] = frozenset()
-    keys: frozenset[str] = frozenset()
-    delete_extra: bool = False
-    accepted: Mapping[str, int] = field(default_factory=dict)
-
-    def takes(self, kind: Kind) -> bool:
-        """Is a kind meant, by itself or with its parent?"""
-        family = {kind.name, kind.parent.kind if kind.parent else kind.name}
-        return not self.kinds or bool(self.kinds & family)
 
 
 @dataclass(frozen=True)
@@ -60,7 +41,7 @@ class RestoreResult:
     """How a restore went.
 
     Attributes:
-        restore_id: None if there was nothing to do.
+        restore_id: None if there was nothing to do, and nothing was gone on with.
         failures: steps that were not done, and are open still.
         remaining: what a fresh plan would still do.
         damaged: files that are there with other bytes than those that were backed up.
@@ -78,13 +59,25 @@ class RestoreResult:
     verified: bool
 
     @property
+    def status(self) -> Status:
+        """Is there nothing to go on with? Deletions that wait for somebody's word are."""
+        is_whole = self.verified and self.held_code != GUARDED
+        return Status.COMPLETE if is_whole else Status.INCOMPLETE
+
+    @property
     def exit_code(self) -> int:
         """0 if all that could come back did, and all that should go went."""
         is_whole = self.verified and not self.failures
         return worst([self.held_code, 0 if is_whole else PARTIAL])
 
 
-def prepare(hands: Hands, snapshot: Snapshot, selection: Selection, watch: Watch) -> "Restore":
+def prepare(
+    hands: Hands,
+    snapshot: Snapshot,
+    selection: Selection,
+    watch: Watch,
+    resumed: Resumption | None = None,
+) -> "Restore":
     """List a Memori anew, settle what earlier restores left open, and plan. Sends nothing.
 
     Args:
@@ -92,16 +85,18 @@ def prepare(hands: Hands, snapshot: Snapshot, selection: Selection, watch: Watch
         snapshot: what they come back from.
         selection: what of it.
         watch: told of progress.
+        resumed: the earlier restore that is gone on with, if one is.
 
     Raises:
         UsageError: there is no such thing to restore.
         BadAnswer: the Memori cannot be listed so that it can be trusted.
     """
     mirror, target = hands.mirror, hands.target
-    kinds = {name: each for name, each in hands.kinds.items() if _takes_part(each)}
-    (owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
+    kinds = restorable(hands.kinds)
+    owner = owner_of(mirror)
     wanted = read_wanted(mirror, kinds, owner, snapshot, target, selection.kinds)
-    chosen = _choose(selection, kinds, wanted, snapshot)
+    check_kinds(selection, kinds)
+    chosen = choose(selection, wanted, snapshot)
     is_copy = target.remote_id != snapshot.source.remote_id
     journal = Journal(mirror, target, wanted.copied if is_copy else ())
     files = wanted.foreign if is_copy else frozenset(wanted.objects)
@@ -110,7 +105,10 @@ def prepare(hands: Hands, snapshot: Snapshot, selection: Selection, watch: Watch
     settle(there, hands.access, hands.store)
     considered = {name: each for name, each in kinds.items() if selection.takes(each)}
     old = ages(mirror.snapshots(), snapshot, considered)
-    return Restore(hands, there, snapshot, wanted, chosen, old, before_id, selection)
+    if resumed:
+        resumed = resumed.settled(journal, there.live())
+        selection = resumed.selection
+    return Restore(hands, there, snapshot, wanted, chosen, old, before_id, selection, resumed)
 
 
 class Restore:
@@ -121,6 +119,7 @@ class Restore:
         snapshot: what they come back from.
         ages: how old each kind is that it is compared with.
         plan: what will be done.
+        resumed: the earlier restore that is gone on with, or None.
     """
 
     def __init__(
@@ -133,6 +132,7 @@ class Restore:
         ages: Mapping[str, Age],
         before_id: int,
         selection: Selection,
+        resumed: Resumption | None,
     ) -> None:
         self.target = there.source
         self.snapshot = snapshot
@@ -142,6 +142,8 @@ class Restore:
         self._wanted = wanted
         self._chosen = chosen
         self._before_id = before_id
+        self._selection = selection
+        self.resumed = resumed
         self._surplus = _surplus(selection, there.kinds, ages) if selection.delete_extra else {}
         self.plan = self._plan()
         held = _too_many(self.plan, there.live(), there.kinds, Acceptance(selection.accepted))
@@ -165,9 +167,9 @@ class Restore:
             AccountRefused, StorageError, Interrupted: the next restore goes on from here.
         """
         if not self.plan.steps:
-            return self._result(None)
+            return self._nothing_done()
         hands, journal = self._hands, self._there.journal
-        restore_id = journal.start(self.snapshot.id, self._before_id)
+        restore_id = self._begin()
         live, successors = self._there.live(), journal.successors()
         journal.recognise(
             {
@@ -195,17 +197,35 @@ class Restore:
                     if reason:
                         failures.append(Failure(step, reason))
             _list_again(hands, self._there, AFTER, watch)
+            # A call whose answer was lost may have been carried out.
+            settle(self._there, hands.access, hands.store)
         except SyncError as error:
             error.also = (*error.also, PARTIAL)
-            error.hint = "; ".join(filter(None, (error.hint, "run it again: it goes on from here")))
+            go_on = f"to go on from here: aisuru-sync restore --resume {restore_id}"
+            error.hint = "; ".join(filter(None, (error.hint, go_on)))
+            error.facts = {**error.facts, "restore_id": restore_id}
             is_stop = isinstance(error, Interrupted)
             journal.finish(restore_id, Status.INTERRUPTED if is_stop else Status.INCOMPLETE)
             raise
-        # A call whose answer was lost may have been carried out.
-        settle(self._there, hands.access, hands.store)
         result = self._result(restore_id, failures)
-        status = Status.COMPLETE if result.verified else Status.INCOMPLETE
-        journal.finish(restore_id, status)
+        journal.finish(restore_id, result.status)
+        return result
+
+    def _begin(self) -> int:
+        """Note that it begins, or goes on; returns its id."""
+        journal = self._there.journal
+        if self.resumed is None:
+            return journal.start(self.snapshot.id, self._before_id, vars(self._selection))
+        self.resumed.note(journal, self._before_id)
+        return self.resumed.past.id
+
+    def _nothing_done(self) -> RestoreResult:
+        """All is there: whatever was gone on with has come to its end."""
+        if self.resumed is None:
+            return self._result(None)
+        result = self._result(self.resumed.past.id)
+        if not self.resumed.is_complete:
+            self._there.journal.finish(self.resumed.past.id, result.status)
         return result
 
     def _result(self, restore_id: int | None, failures: Sequence[Failure] = ()) -> RestoreResult:
@@ -298,36 +318,6 @@ def _too_many(
     return held
 
 
-def _choose(
-    selection: Selection, kinds: Mapping[str, Kind], wanted: Wanted, snapshot: Snapshot
-) -> set[Ident] | None:
-    """The objects that shall come back; None for all.
-
-    Raises:
-        UsageError: there are no such kinds or keys.
-    """
-    if selection.delete_extra and selection.keys:
-        raise UsageError("--delete-extra goes with kinds, not with --key")
-    if selection.accepted and not selection.delete_extra:
-        raise UsageError("--accept-deletions goes with --delete-extra")
-    unknown = (selection.kinds | selection.accepted.keys()) - kinds.keys()
-    if unknown:
-        names = ", ".join(kinds)
-        raise UsageError(f"cannot restore {', '.join(sorted(unknown))}", f"kinds: {names}")
-    if not selection.kinds and not selection.keys:
-        return None
-    if selection.keys and len(selection.kinds) != 1:
-        raise UsageError("--key needs exactly one --kind")
-    there = {*wanted.objects, *wanted.damaged}
-    chosen = {ident for ident in there if ident[0] in selection.kinds}
-    if not selection.keys:
-        return chosen
-    missing = selection.keys - {key for _, key in chosen}
-    if missing:
-        raise UsageError(f"snapshot {snapshot.id} holds no {', '.join(sorted(missing))}")
-    return {ident for ident in chosen if ident[1] in selection.keys}
-
-
 def _list_again(hands: Hands, target: Target, reason: str, watch: Watch) -> int:
     """Take a snapshot of the live state; returns its id.
 
@@ -359,8 +349,3 @@ def _list_again(hands: Hands, target: Target, reason: str, watch: Watch) -> int:
                     "try again later",
                 )
     return next(each.id for each in result.snapshots if each.source.id == target.source.id)
-
-
-def _takes_part(kind: Kind) -> bool:
-    """Can anything of this kind be brought back into a Memori?"""
-    return kind.create is not None or kind.update is not None

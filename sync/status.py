@@ -5,14 +5,17 @@ to some kinds makes only those fresh.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from sync.kind import Kind, Scope
 from sync.mirror import standing
 from sync.mirror.mirror import Mirror
-from sync.mirror.standing import OpenRestore
+from sync.mirror.standing import PastRestore
 from sync.mirror.values import Snapshot, Source, Status
+
+_Row = TypeVar("_Row", Snapshot, PastRestore)
 
 TOO_OLD = 7
 """Exit code of a status that finds a source older than allowed."""
@@ -76,7 +79,7 @@ class Standing:
     now: datetime
     sources: tuple[SourceStatus, ...]
     run: Run | None
-    restores: tuple[OpenRestore, ...]
+    restores: tuple[PastRestore, ...]
     gone: tuple[Source, ...]
     left_out: tuple[Source, ...]
     never: tuple[str, ...]
@@ -97,8 +100,11 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
     sources = mirror.sources()
     gone = tuple(each for each in sources if each.gone_at is not None)
     left_out = tuple(each for each in sources if each not in gone and _is_left_out(each, memoris))
+    dead = standing.dead(mirror)
     seen, files = standing.last_seen_whole(mirror), standing.files_by_status(mirror)
-    snapshots = {each.source.id: each for each in standing.last_snapshots(mirror)}
+    snapshots = {
+        each.source.id: _honest(each, dead.snapshots) for each in standing.last_snapshots(mirror)
+    }
     found = tuple(
         SourceStatus(
             source=source,
@@ -115,11 +121,17 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
         if source not in (*gone, *left_out)
     )
     run = _last_run(list(snapshots.values()))
-    restores = tuple(standing.open_restores(mirror))
+    restores = tuple(_honest(each, dead.restores) for each in standing.open_restores(mirror))
     known = {each.name for each in sources} | {each.remote_id for each in sources}
     wanted = list(memoris) or standing.memoris_without_source(mirror)
     never = tuple(each for each in wanted if each not in known)
     return Standing(datetime.now(UTC), found, run, restores, gone, left_out, never)
+
+
+def _honest(row: _Row, dead: Collection[int]) -> _Row:
+    """What is dead does not run."""
+    is_dead = row.id in dead and row.status is Status.RUNNING
+    return replace(row, status=Status.INTERRUPTED) if is_dead else row
 
 
 def _is_left_out(source: Source, memoris: Collection[str]) -> bool:

@@ -389,7 +389,7 @@ def test_kinds_lists_every_kind_and_what_can_come_back(capsys):
 
 
 def test_migrate_makes_the_database_and_nothing_else(work: Workplace, sandbox: Sandbox):
-    assert work.run("migrate", "--json").json["revision"] == "0001"
+    assert work.run("migrate", "--json").json["revision"] == "0002"
     assert not sandbox.calls
     assert work.run("snapshots").code == 0
 

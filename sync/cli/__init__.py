@@ -122,6 +122,7 @@ def _run(door: Door, args: list[str], signals: list[int]) -> int:
     code = 128 + signals[0] if signals else worst((failure.exit_code, *failure.also))
     if "--json" in args and not door.has_told:
         told = {"message": door.redact(str(failure)), "hint": door.redact(failure.hint)}
-        print_json({"command": door.command, "exit_code": code, "error": told})
+        head = {"command": door.command, "exit_code": code}
+        print_json({**head, **failure.facts, "error": told})
     door.tell(f"error: {failure}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
     return code

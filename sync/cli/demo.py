@@ -158,7 +158,8 @@ def _ruin(sandbox: "Sandbox") -> str:
 def _restore(app: "App") -> "tuple[RestoreResult, Text]":
     from sync.cli.progress import progress
     from sync.cli.restore import plan_summary
-    from sync.restore import Selection, prepare
+    from sync.restore import prepare
+    from sync.selection import Selection
     from sync.wanted import choose_snapshot
 
     with app.reading() as mirror:

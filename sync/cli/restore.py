@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sync.cli.deletions import by_kind, deletions_option
 from sync.cli.door import ID, Door, Reply, table
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     click.Option(["--key", "keys"], multiple=True, metavar="K", help="Only this object."),
     click.Option(["--delete-extra"], is_flag=True, help="Delete what was not there then."),
     deletions_option("With --delete-extra: so many of a kind may go."),
+    click.Option(["--resume"], type=ID, metavar="ID", help="Go on with this restore."),
     click.Option(["--dry-run"], is_flag=True, help="Show the plan and send nothing."),
     click.Option(["--yes"], is_flag=True, help="Do not ask."),
     name="restore",
@@ -45,6 +47,7 @@ def command(
     kinds: tuple[str, ...],
     keys: tuple[str, ...],
     accepted: tuple[tuple[str, int], ...],
+    resume: int | None,
     *,
     delete_extra: bool,
     dry_run: bool,
@@ -56,7 +59,13 @@ def command(
     Missing objects are created again, changed ones are patched, lost files uploaded. Nothing is
     deleted, unless --delete-extra asks for it; uploaded files go only with --kind asset. Afterwards
     everything is listed once more and compared. What cannot come back is named. A restore that was
-    cut can simply be run again: it leaves no duplicate.
+    cut leaves no duplicate when it is run again, or gone on with.
+
+    TIME is local unless it says otherwise: 2026-11-24, 2026-11-24T18:00, "yesterday 18:00", today,
+    now, or 2h for two hours ago. A day is meant to its end.
+
+    --resume goes on with a restore that was cut, under its old id and with all that was asked for
+    then. `aisuru-sync status` names those that are not complete.
 
     --into makes another agent like it: every reference and URL points to what is made there; what
     it has of the same nature already is changed, not doubled. Its settings are taken over only with
@@ -66,23 +75,41 @@ def command(
     say so with --accept-deletions.
     """
     from sync.cli.progress import progress
-    from sync.restore import Selection, prepare
+    from sync.restore import prepare
+    from sync.resume import find_restore
+    from sync.selection import Selection, check_selection
     from sync.wanted import choose_snapshot
     from sync.when import moment
 
+    if resume is not None:
+        _goes_with_resume()
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")
     app = door.app()
-    with app.reading() as mirror:
-        when = None if at is None else moment(at)
-        snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
     selection = Selection(frozenset(kinds), frozenset(keys), delete_extra, by_kind(accepted))
-    with app.restoring("a restore", into or snapshot.source.remote_id) as hands:
+    with app.reading() as mirror:
+        resumed = None if resume is None else find_restore(mirror, resume, selection.accepted)
+        if resumed:
+            snapshot, selection = resumed.snapshot, resumed.selection
+            into = resumed.past.target.remote_id
+        else:
+            when = None if at is None else moment(at)
+            snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
+        into = into or snapshot.source.remote_id
+        is_copy = into not in (snapshot.source.remote_id, snapshot.source.name)
+        check_selection(mirror, app.kinds, snapshot, selection, is_copy=is_copy)
+    with app.restoring("a restore", into) as hands:
         with progress() as watch:
-            restore = prepare(hands, snapshot, selection, watch)
+            restore = prepare(hands, snapshot, selection, watch, resumed)
         shown = plan_text(restore, app.kinds)
         if dry_run:
             return Reply(data={**_head(restore), **_plan_json(restore.plan, app.kinds)}, text=shown)
+        if resumed and resumed.is_complete and restore.plan.steps:
+            raise UsageError(
+                f"restore {resume} was complete, and {restore.target.name!r} has changed since:"
+                " nothing was sent",
+                f"to go back once more: aisuru-sync restore --snapshot {snapshot.id}",
+            )
         if not yes and restore.plan.steps:
             door.draw(shown)
             if not click.confirm("Do this?", err=True):
@@ -97,6 +124,25 @@ def command(
     )
 
 
+_WITH_RESUME = {"resume", "accepted", "dry_run", "yes", "as_json", "config_path", "level"}
+
+
+def _goes_with_resume() -> None:
+    """Raise `UsageError` if the call asks anew for what was asked for when a restore began."""
+    context = click.get_current_context()
+    said = [
+        each.opts[0]
+        for each in context.command.params
+        if each.name not in _WITH_RESUME
+        and context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if said:
+        raise UsageError(
+            f"--resume does not go with {', '.join(said)}",
+            "it goes on with what was asked for when the restore began",
+        )
+
+
 def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
     """The plan as a person reads it."""
     snapshot = restore.snapshot
@@ -104,9 +150,12 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
     plan = restore.plan
     quality = "" if snapshot.status == "complete" else f", which is {snapshot.status}"
     goal = "back to" if restore.target == snapshot.source else f"as {snapshot.source.name!r} in"
-    head = f"{restore.target.name!r} {goal} snapshot {snapshot.id} of {taken}{quality}: "
+    which = f"restore {restore.resumed.past.id}, " if restore.resumed else ""
+    head = f"{which}{restore.target.name!r} {goal} snapshot {snapshot.id} of {taken}{quality}: "
     if not plan.steps:
         text: list[RenderableType] = [head + "nothing to do"]
+        if restore.resumed and restore.resumed.is_complete:
+            text = [f"{head}it was complete already, and is still"]
     else:
         rows = [_row(kinds[step.ident[0]], step) for step in plan.steps]
         text = [
@@ -165,6 +214,8 @@ def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
     lines += [f"  other bytes than backed up: {' '.join(ident)}" for ident in result.damaged]
     verdict = "verified: all that was chosen and can come back is there"
     lines.append(verdict if result.verified else "NOT verified")
+    if result.restore_id and not result.verified:
+        lines.append(f"to try what is left: aisuru-sync restore --resume {result.restore_id}")
     scopes = (ident for ident in result.remaining.extras if ident[0] not in ("asset", "memori"))
     if newer := len(list(scopes)):
         lines.append(f"{newer} objects are there that were not then; they stay")
@@ -188,7 +239,7 @@ def _head(restore: "Restore") -> dict[str, Any]:
 
     plan = restore.plan
     return {
-        "restore_id": None,
+        "restore_id": restore.resumed and restore.resumed.past.id,
         "snapshot_id": restore.snapshot.id,
         "target": source_json(restore.target),
         "kinds": {

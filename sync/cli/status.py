@@ -89,8 +89,10 @@ def _json(standing: "Standing") -> dict[str, Any]:
             {
                 "restore_id": each.id,
                 "target": source_json(each.target),
+                "snapshot_id": each.snapshot_id,
                 "status": each.status,
                 "started_at": each.started_at,
+                "finished_at": each.finished_at,
             }
             for each in standing.restores
         ],
@@ -123,7 +125,9 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
         yield f"{left_out.name} is not backed up any more: no [[memori]] of the settings names it"
     for restore in standing.restores:
         begun = f"restore {restore.id} of {restore.target.name}, begun {_day(restore.started_at)}"
-        yield f"{begun}, is {restore.status}: `restore` again goes on from there"
+        is_alive = restore.status == "running"
+        go_on = "" if is_alive else f": `restore --resume {restore.id}` goes on from there"
+        yield f"{begun}, is {restore.status}{go_on}"
 
 
 def _stale_kinds(each: "SourceStatus") -> Iterator[str]:

@@ -17,7 +17,7 @@ from sync.document import Document, canonical, parse
 from sync.kind import Ident
 from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Source
+from sync.mirror.values import Source, Status
 
 _COPY = "copy of "
 BEGUN, DONE, FAILED = "begun", "done", "failed"
@@ -28,7 +28,7 @@ class Begun:
     """A step whose outcome is not known.
 
     Attributes:
-        before_snapshot_id: the listing taken before its restore.
+        before_snapshot_id: the listing taken before its restore began, or went on.
         sent: what was sent; None for a file.
         sha256: of the file that was sent, or None.
     """
@@ -59,19 +59,52 @@ class Journal:
         self._tables = mirror.tables
         self._lock = Lock()
 
-    def start(self, wanted_snapshot_id: int, before_snapshot_id: int) -> int:
-        """Note a restore that begins; returns its id."""
+    def start(
+        self,
+        wanted_snapshot_id: int,
+        before_snapshot_id: int,
+        selection: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Note a restore that begins; returns its id.
+
+        Args:
+            wanted_snapshot_id: what it goes back to.
+            before_snapshot_id: the listing taken before it.
+            selection: what of it was asked for; sets come back as lists.
+        """
         restore = self._tables.restore
         values = {
             "source_id": self._source.id,
             "wanted_snapshot_id": wanted_snapshot_id,
             "before_snapshot_id": before_snapshot_id,
-            "status": "running",
+            "status": Status.RUNNING,
             "started_at": datetime.now(UTC),
+            "selection": _selection(selection),
         }
         with self._durably() as connection:
             new = sa.insert(restore).values(values).returning(restore.c.id)
             return int(connection.execute(new).scalar_one())
+
+    def resume(
+        self, restore_id: int, snapshot_id: int, selection: Mapping[str, Any] | None = None
+    ) -> None:
+        """Note that a restore goes on; none of its steps is open any more.
+
+        Args:
+            restore_id: of the restore.
+            snapshot_id: the listing taken just now. What the restore does from here on is judged
+                against it; what was there before the restore stays known.
+            selection: what is asked for now.
+        """
+        restore = self._tables.restore
+        values = {
+            "status": Status.RUNNING,
+            "finished_at": None,
+            "resumed_snapshot_id": snapshot_id,
+            "selection": _selection(selection),
+        }
+        with self._durably() as connection:
+            connection.execute(sa.update(restore).where(restore.c.id == restore_id).values(values))
 
     def finish(self, restore_id: int, status: str) -> None:
         """Note how a restore ended."""
@@ -144,8 +177,10 @@ class Journal:
     def begun(self) -> list[Begun]:
         """Steps of earlier restores whose outcome is not known, oldest first."""
         step, restore = self._tables.restore_step, self._tables.restore
+        # Whatever a restore had begun is settled before it goes on.
+        before = sa.func.coalesce(restore.c.resumed_snapshot_id, restore.c.before_snapshot_id)
         query = (
-            sa.select(step, restore.c.before_snapshot_id)
+            sa.select(step, before.label("before_snapshot_id"))
             .join(restore, restore.c.id == step.c.restore_id)
             .where(restore.c.source_id == self._source.id, step.c.status == BEGUN)
             .order_by(step.c.id)
@@ -163,6 +198,15 @@ class Journal:
         )
         with self._mirror.engine.connect() as connection:
             return {(row.kind, row.new_key) for row in connection.execute(query)}
+
+    def begun_with(self, restore_id: int, op: str) -> set[Ident]:
+        """Objects that a restore began to do something of a sort with, whatever came of it."""
+        step = self._tables.restore_step
+        query = sa.select(step.c.kind, step.c.old_key).where(
+            step.c.restore_id == restore_id, step.c.op == op
+        )
+        with self._mirror.engine.connect() as connection:
+            return {(row.kind, row.old_key) for row in connection.execute(query)}
 
     def _map(self, connection: sa.Connection, ident: Ident, new_key: str) -> None:
         if ident[1] == new_key:
@@ -192,6 +236,16 @@ class Journal:
             finally:
                 if is_sqlite:
                     _pragma(connection, "NORMAL")
+
+
+def _selection(selection: Mapping[str, Any] | None) -> str | None:
+    if selection is None:
+        return None
+    lists = {
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name, value in selection.items()
+    }
+    return canonical(lists)
 
 
 def _begun(row: sa.Row[Any]) -> Begun:

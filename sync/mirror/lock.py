@@ -49,6 +49,27 @@ def hold(engine: sa.Engine, job: str) -> Iterator[None]:
         yield
 
 
+def is_held(engine: sa.Engine) -> bool:
+    """Does any process write to a mirror now?"""
+    path = sqlite_file(engine.url.render_as_string(hide_password=False))
+    if path is None:
+        with engine.connect() as connection:
+            return bool(_advisory_holder(connection)[0])
+    try:
+        descriptor = os.open(f"{path.resolve()}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StorageError(f"cannot read {path}.lock: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def _hold_advisory(engine: sa.Engine, job: str) -> Iterator[None]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

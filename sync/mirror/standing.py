@@ -1,24 +1,37 @@
 """How things stand: when each kind was seen whole, what is missing or left open."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from sync.kind import Scope
 from sync.kinds.file import FILE
+from sync.mirror import lock
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Snapshot, Source, Status, snapshot_of
+from sync.mirror.values import Snapshot, Source, Status, parsed, snapshot_of
 
 
 @dataclass(frozen=True)
-class OpenRestore:
-    """The last restore of a Memori, if it is not complete."""
+class PastRestore:
+    """A restore, as its row tells.
+
+    Attributes:
+        target: the Memori that things came back into.
+        snapshot_id: of the snapshot that it went back to.
+        finished_at: None if it came to no end.
+        selection: what of it was asked for, as the journal was told; None if that was not kept.
+    """
 
     id: int
     target: Source
+    snapshot_id: int
     status: Status
     started_at: datetime
+    finished_at: datetime | None
+    selection: Mapping[str, Any] | None
 
 
 def last_seen_whole(mirror: Mirror) -> dict[tuple[int, str], datetime]:
@@ -71,21 +84,56 @@ def files_by_status(mirror: Mirror) -> dict[tuple[int, str], int]:
         return {(source_id, status): n for source_id, status, n in connection.execute(query)}
 
 
-def open_restores(mirror: Mirror) -> list[OpenRestore]:
-    """Restores that are not complete, and that no later one has taken up."""
+def restores(mirror: Mirror) -> list[PastRestore]:
+    """All restores, in the order in which they began, or went on last."""
     restore = mirror.tables.restore
-    last = sa.select(sa.func.max(restore.c.id)).group_by(restore.c.source_id)
-    query = (
-        sa.select(restore)
-        .where(restore.c.id.in_(last), restore.c.status != Status.COMPLETE)
-        .order_by(restore.c.id)
-    )
+    listed = sa.func.coalesce(restore.c.resumed_snapshot_id, restore.c.before_snapshot_id)
+    query = sa.select(restore).order_by(listed, restore.c.id)
     sources = {each.id: each for each in mirror.sources()}
     with mirror.engine.connect() as connection:
         return [
-            OpenRestore(row.id, sources[row.source_id], Status(row.status), row.started_at)
+            PastRestore(
+                id=row.id,
+                target=sources[row.source_id],
+                snapshot_id=row.wanted_snapshot_id,
+                status=Status(row.status),
+                started_at=row.started_at,
+                finished_at=row.finished_at,
+                selection=parsed(row.selection),
+            )
             for row in connection.execute(query)
         ]
+
+
+def open_restores(mirror: Mirror) -> list[PastRestore]:
+    """Restores that are not complete, and that no later one has taken up."""
+    last = {each.target.id: each for each in restores(mirror)}
+    return [each for each in last.values() if each.status is not Status.COMPLETE]
+
+
+@dataclass(frozen=True)
+class Dead:
+    """What is marked as running although the process that ran it is no more: ids."""
+
+    snapshots: frozenset[int] = frozenset()
+    restores: frozenset[int] = frozenset()
+
+
+def dead(mirror: Mirror) -> Dead:
+    """Find what a killed process left `running`; the next writer marks it as interrupted."""
+    tables = (mirror.tables.snapshot, mirror.tables.restore)
+    with mirror.engine.connect() as connection:
+        running = [
+            frozenset(
+                connection.execute(
+                    sa.select(each.c.id).where(each.c.status == Status.RUNNING)
+                ).scalars()
+            )
+            for each in tables
+        ]
+    # Whoever runs holds the lock until all is marked: asked in this order, no living one is
+    # taken for dead that comes to its end, or begins, meanwhile.
+    return Dead() if not any(running) or lock.is_held(mirror.engine) else Dead(*running)
 
 
 def memoris_without_source(mirror: Mirror) -> list[str]:

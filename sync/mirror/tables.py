@@ -146,6 +146,8 @@ class Tables:
             sa.Column("status", sa.Text, nullable=False),
             sa.Column("started_at", UtcDateTime, nullable=False),
             sa.Column("finished_at", UtcDateTime),
+            sa.Column("selection", sa.Text),
+            sa.Column("resumed_snapshot_id", sa.ForeignKey("snapshot.id")),
         )
 
     def _restore_step(self) -> sa.Table:
