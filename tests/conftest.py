@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 from contract import Contract
 from file_host import FileHost
+from first_backup import FirstBackups
 from workplace import Workplace, fill
 
 from sync.sandbox import Sandbox, World
@@ -88,10 +89,18 @@ def sandbox(world: World, serve: Callable[..., Sandbox]) -> Any:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def first_backups(tmp_path_factory: pytest.TempPathFactory) -> FirstBackups:
+    """What first backups made, to be copied."""
+    return FirstBackups(tmp_path_factory.mktemp("first-backups"))
+
+
 @pytest.fixture
-def workplace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workplace:
+def workplace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], first_backups: FirstBackups
+) -> Workplace:
     """A folder with no settings yet; the mirror will be SQLite."""
-    return Workplace(tmp_path, capsys, "sqlite:///mirror.db")
+    return Workplace(tmp_path, capsys, "sqlite:///mirror.db", first_backups)
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +110,8 @@ def postgres() -> Any:
     name = f"aisuru_sync_test_{os.getpid()}"
     with server.connect() as connection:
         connection.execute(sa.text(f"create database {name}"))
+        # Tests kill the command, never the server: no commit need wait for the disk.
+        connection.execute(sa.text(f"alter database {name} set synchronous_commit = off"))
     yield server.url.set(database=name).render_as_string(hide_password=False)
     with server.connect() as connection:
         connection.execute(sa.text(f"drop database {name} with (force)"))
@@ -133,5 +144,5 @@ def backed_up(workplace: Workplace, sandbox: Sandbox, database: str) -> Workplac
     """A folder with a mirror of the world, on either database."""
     workplace.database = database
     workplace.settle(sandbox)
-    workplace.backup()
+    workplace.first_backup()
     return workplace

@@ -12,11 +12,30 @@ from hypothesis import strategies as st
 from workplace import Workplace, execute
 
 from sync.check import is_due
-from sync.sandbox import Sandbox, World
+from sync.sandbox import Asset, Sandbox, World
 
 
 def blobs(work: Workplace) -> list[Path]:
     return [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
+
+
+@pytest.fixture
+def well_filled(workplace: Workplace, sandbox: Sandbox, world: World, database: str) -> Workplace:
+    """A mirror, on either database, of people `p-0` to `p-4` and pictures `0.png` to `4.png`, too.
+
+    So many harms can be done in one.
+    """
+    people = world.agent("Guide").people
+    ((name, asset),) = world.assets.items()
+    for n in range(5):
+        people[f"p-{n}"] = people["p-anna-1"] | {"personID": f"p-{n}", "tag": f"{n}"}
+        url = asset.document["assetURL"].replace(name, f"{n}.png")
+        document = asset.document | {"assetID": f"{n}", "assetURL": url}
+        world.assets[f"{n}.png"] = Asset(document, asset.content + b"%d" % n)
+    workplace.database = database
+    workplace.settle(sandbox)
+    workplace.first_backup()
+    return workplace
 
 
 def flip_a_bit(path: Path) -> None:
@@ -53,7 +72,7 @@ def test_one_flipped_bit_is_found_when_files_are_read_and_repaired(backed_up: Wo
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: os.truncate(path, 3)])
 def test_a_lost_or_cut_file_is_found_and_repaired(work: Workplace, harm: Any):
-    work.backup()
+    work.first_backup()
     (blob,) = blobs(work)
     harm(blob)
     assert len(problems(work)) == 1
@@ -62,7 +81,7 @@ def test_a_lost_or_cut_file_is_found_and_repaired(work: Workplace, harm: Any):
 
 
 def test_bytes_that_the_remote_has_not_any_more_are_left_and_said_so(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     (blob,) = blobs(work)
     flip_a_bit(blob)
     ((_, asset),) = world.assets.items()
@@ -77,7 +96,7 @@ def test_bytes_that_the_remote_has_not_any_more_are_left_and_said_so(work: Workp
 
 
 def test_a_file_of_the_past_is_checked_and_fetched_again_too(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     (blob,) = blobs(work)
     guide = world.agent("Guide")
     guide.memories["m-hours-1"]["media"] = []
@@ -92,24 +111,23 @@ def test_a_file_of_the_past_is_checked_and_fetched_again_too(work: Workplace, wo
     assert problems(work, "--read-data") == []
 
 
-@pytest.mark.parametrize(
-    "harm",
-    [
-        "update person set name = 'Mallory'",
-        "update person set document = '{}'",
-        "update memory set document = 'no JSON'",
-        "delete from localization_key",
-        "update file set status = 'missing'",
-    ],
-)
-def test_rows_that_do_not_follow_from_history_are_written_again(backed_up: Workplace, harm: str):
-    before = backed_up.sql("select key, document from person order by key")
-    execute(backed_up, harm)
-    assert problems(backed_up) != []
-    calls = backed_up.run("repair")
-    assert calls.code == 0, calls
-    assert problems(backed_up) == []
-    assert backed_up.sql("select key, document from person order by key") == before
+def test_rows_that_do_not_follow_from_history_are_written_again(well_filled: Workplace):
+    before = well_filled.sql("select key, document from person order by key")
+    harms = {
+        "p-0": "update person set name = 'Mallory' where key = 'p-0'",
+        "p-1": "update person set document = '{}' where key = 'p-1'",
+        "m-tale-1": "update memory set document = 'no JSON' where key = 'm-tale-1'",
+        "GIVER_PRESENTATION": "delete from localization_key where key = 'GIVER_PRESENTATION'",
+        "asset/0.png": "update file set status = 'missing' where key = 'asset/0.png'",
+    }
+    for harm in harms.values():
+        execute(well_filled, harm)
+    damage = well_filled.run("check", "--json").json["damage"]
+    assert {each["where"] for each in damage} == set(harms)
+    outcome = well_filled.run("repair")
+    assert outcome.code == 0, outcome
+    assert problems(well_filled) == []
+    assert well_filled.sql("select key, document from person order by key") == before
 
 
 def test_a_version_in_history_that_is_not_what_was_seen_cannot_be_repaired(backed_up: Workplace):
@@ -122,7 +140,7 @@ def test_a_version_in_history_that_is_not_what_was_seen_cannot_be_repaired(backe
 
 
 def test_what_no_blob_is_called_never_becomes_a_path(work: Workplace):
-    work.backup()
+    work.first_backup()
     outside = work.files / "mine"
     outside.write_bytes(b"mine")
     name = "json_set(document, '$.sha256', '..mine')"
@@ -135,7 +153,7 @@ def test_what_no_blob_is_called_never_becomes_a_path(work: Workplace):
 
 
 def test_a_repair_that_finds_nothing_to_fetch_asks_no_remote(work: Workplace, sandbox: Sandbox):
-    work.backup()
+    work.first_backup()
     sandbox.calls.clear()
     outcome = work.run("repair")
     assert (outcome.code, outcome.out) == (0, "no damage\n")
@@ -143,7 +161,7 @@ def test_a_repair_that_finds_nothing_to_fetch_asks_no_remote(work: Workplace, sa
 
 
 def test_check_reads_as_many_files_as_it_is_told_but_one_at_least(work: Workplace):
-    work.backup()
+    work.first_backup()
     assert work.run("check", "--json").json["blobs_read"] == 0
     assert work.run("check", "--json", "--read-data").json["blobs_read"] == 1
     assert work.run("check", "--read-data=0.0001", "--json").json["blobs_read"] == 1
@@ -151,24 +169,40 @@ def test_check_reads_as_many_files_as_it_is_told_but_one_at_least(work: Workplac
     assert work.run("check", "--read-data=101").code == 2
 
 
+NO_DOCUMENTS = ("[]", "no JSON", '"text"', "", b"\0\xff")
+
+
 @pytest.mark.parametrize("table", ["change", "file", "person"])
-@pytest.mark.parametrize("text", ["[]", "no JSON", '"text"', "", "bytes"])
 def test_no_text_in_a_document_s_place_keeps_check_or_repair_from_their_work(
-    backed_up: Workplace, table: str, text: str
+    well_filled: Workplace, database: str, table: str
 ):
-    if text == "bytes" and "sqlite" not in backed_up.database:
-        pytest.skip("PostgreSQL refuses bytes in a text")
-    value = "x'00ff'" if text == "bytes" else f"'{text}'"
-    execute(backed_up, f"update {table} set document = {value}")
-    (blob,) = blobs(backed_up)
+    harmed = set()
+    for n, text in enumerate(NO_DOCUMENTS):
+        if isinstance(text, bytes) and "sqlite" not in database:
+            break  # PostgreSQL refuses bytes in a text.
+        value = f"x'{text.hex()}'" if isinstance(text, bytes) else f"'{text}'"
+        keys = {"person": f"p-{n}", "file": f"asset/{n}.png"}
+        for kind in keys if table == "change" else [table]:
+            where = f"key = '{keys[kind]}'" + (f" and kind = '{kind}'" * (table == "change"))
+            execute(well_filled, f"update {table} set document = {value} where {where}")
+            harmed.add(keys[kind])
+    (blob,) = [each for each in blobs(well_filled) if each.stat().st_size == 508]
     flip_a_bit(blob)
-    found = problems(backed_up, "--read-data")
-    assert found
-    if table != "change":
-        assert any("has other bytes" in problem for _, problem in found)
-    assert backed_up.run("repair").code == (4 if table == "change" else 0)
-    if table != "change":
-        assert problems(backed_up, "--read-data") == []
+
+    damage = well_filled.run("check", "--read-data", "--json").json["damage"]
+
+    assert {each["where"] for each in damage if "bytes" not in each["problem"]} == harmed
+    assert len([each for each in damage if "has other bytes" in each["problem"]]) == 1
+    assert well_filled.run("repair").code == 0
+    assert problems(well_filled, "--read-data") == []
+
+
+@pytest.mark.parametrize("text", ["[]", "no JSON"])
+def test_a_history_without_any_document_is_put_right_from_the_rows(backed_up: Workplace, text: str):
+    execute(backed_up, f"update change set document = '{text}'")
+    assert problems(backed_up, "--read-data") != []
+    assert backed_up.run("repair").code == 0
+    assert problems(backed_up, "--read-data") == []
 
 
 def test_one_broken_version_of_a_file_hides_no_other_file(backed_up: Workplace):
@@ -185,7 +219,7 @@ def test_one_broken_version_of_a_file_hides_no_other_file(backed_up: Workplace):
 
 
 def test_a_file_whose_size_history_does_not_say_is_checked_all_the_same(work: Workplace):
-    work.backup()
+    work.first_backup()
     less = "json_remove(document, '$.size_bytes')"
     execute(work, f"update change set document = {less} where kind = 'file'")
     assert ("file", "a version of it in history is not what was seen then") in problems(work)
@@ -205,7 +239,7 @@ def cannot(*_: Any, **__: Any) -> Any:
 
 
 def test_what_cannot_be_read_is_called_so_and_not_changed(work: Workplace, monkeypatch: Any):
-    work.backup()
+    work.first_backup()
     stat = Path.stat
 
     def guarded(path: Path, **options: Any) -> Any:
@@ -234,39 +268,47 @@ def test_what_cannot_be_read_is_called_so_and_not_changed(work: Workplace, monke
                 closed.chmod(mode)
 
 
-@pytest.mark.parametrize(
-    "harm",
-    [
-        "delete from person; delete from change where kind = 'person'",
-        "delete from file; delete from change where kind = 'file'",
-        "delete from snapshot_kind",
-        "update snapshot_kind set created = 7 where kind = 'person'",
-        "update snapshot set status = 'splendid' where id = 1",
-        "update snapshot_kind set status = 'splendid'",
-        "update change set superseded_in = snapshot_id where kind = 'person'",
-        "update change set op = 'deleted' where kind = 'person'",
-        "update change set op = 'updated' where kind = 'person'",
-        "update change set source_id = 3 - source_id where kind = 'person'",
-    ],
-)
-def test_history_that_is_missing_or_cannot_be_so_is_damage(backed_up: Workplace, harm: str):
-    for statement in harm.split("; "):
-        execute(backed_up, statement)
-    assert problems(backed_up) != []
-    assert backed_up.run("repair").code == 4
+def test_history_that_is_missing_or_cannot_be_so_is_damage(well_filled: Workplace):
+    gap = "its history has a gap, or does not end"
+    order = "a version of it in history cannot follow the one before"
+    harms = {
+        ("memory", "snapshot 2", "it counted 2 created"):
+            "delete from memory where key = 'm-tale-1';"
+            "delete from change where key = 'm-tale-1'",
+        ("file", "snapshot 1", "it saw 6 files; history has 5"):
+            "delete from file where key = 'asset/0.png';"
+            "delete from change where key = 'asset/0.png'",
+        ("medium", "snapshot 2", "what it counted is not there"):
+            "delete from snapshot_kind where kind = 'medium'",
+        ("localization_key", "snapshot 2", "it counted 99 created"):
+            "update snapshot_kind set created = 99 where kind = 'localization_key'",
+        ("database", "snapshot 1", "its status is 'splendid'"):
+            "update snapshot set status = 'splendid' where id = 1",
+        ("asset", "snapshot 1", "its status is 'splendid'"):
+            "update snapshot_kind set status = 'splendid' where kind = 'asset'",
+        ("person", "p-0", gap):
+            "delete from person where key = 'p-0';"
+            "update change set superseded_in = snapshot_id where key = 'p-0'",
+        ("person", "p-1", order):
+            "delete from person where key = 'p-1';"
+            "update change set op = 'deleted' where key = 'p-1'",
+        ("person", "p-2", order): "update change set op = 'updated' where key = 'p-2'",
+        ("person", "p-3", "its row is not of its last change"):
+            "update change set source_id = 3 - source_id where key = 'p-3'",
+    }  # fmt: skip
+    for harm in harms.values():
+        for statement in harm.split(";"):
+            execute(well_filled, statement)
+    damage = well_filled.run("check", "--json").json["damage"]
+    for what, where, problem in harms:
+        told = [
+            each["problem"] for each in damage if (each["what"], each["where"]) == (what, where)
+        ]
+        assert any(each.startswith(problem) for each in told), (what, where, problem, told)
+    assert well_filled.run("repair").code == 4
 
 
-@pytest.mark.parametrize(
-    "harm",
-    [
-        "delete from change where id = {first}",
-        "delete from change where id = {second}",
-        "delete from change where id = {third}",
-        "update change set superseded_in = null where id = {first}",
-        "update change set superseded_in = {other} where id = {second}",
-    ],
-)
-def test_versions_of_an_object_form_a_chain(work: Workplace, world: World, harm: str):
+def test_versions_of_an_object_form_a_chain(work: Workplace, world: World):
     anna = world.agent("Guide").people["p-anna-1"]
     for name in ("Anna", "Anna Maria", "Maria"):
         anna |= {"name": name, "lastChangeTimestamp": f"2031-01-01T00:00:{len(name):02}Z"}
@@ -275,9 +317,18 @@ def test_versions_of_an_object_form_a_chain(work: Workplace, world: World, harm:
     (first,), (second,), (third,) = work.sql("select id from change where key = 'p-anna-1'")
     other = "(select min(id) from snapshot)"
     execute(work, "delete from person where key = 'p-anna-1'")
-    execute(work, harm.format(first=first, second=second, third=third, other=other))
-    assert len(problems(work)) >= 1
-    assert work.run("repair").code == 4
+    mirror = (work.folder / "mirror.db").read_bytes()
+    for harm in (
+        f"delete from change where id = {first}",
+        f"delete from change where id = {second}",
+        f"delete from change where id = {third}",
+        f"update change set superseded_in = null where id = {first}",
+        f"update change set superseded_in = {other} where id = {second}",
+    ):
+        (work.folder / "mirror.db").write_bytes(mirror)
+        execute(work, harm)
+        assert len(problems(work)) >= 1, harm
+        assert work.run("repair").code == 4, harm
 
 
 def test_the_document_of_another_object_is_damage_and_is_never_copied(backed_up: Workplace):

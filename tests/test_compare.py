@@ -31,7 +31,7 @@ def test_a_mirror_that_is_right_is_the_same_in_every_kind(backed_up: Workplace):
 
 
 def test_without_being_told_to_it_asks_no_remote(work: Workplace, sandbox: Sandbox):
-    work.backup()
+    work.first_backup()
     sandbox.calls.clear()
     assert work.run("check", "--json").json["remote"] is None
     assert not sandbox.calls
@@ -40,7 +40,7 @@ def test_without_being_told_to_it_asks_no_remote(work: Workplace, sandbox: Sandb
 def test_what_was_changed_or_deleted_meanwhile_is_counted_and_is_no_damage(
     work: Workplace, world: World
 ):
-    work.backup()
+    work.first_backup()
     guide = world.agent("Guide")
     first, *_ = guide.memories.values()
     first |= {"title": "Other", "lastChangeTimestamp": "2031-01-01T00:00:00Z"}
@@ -53,7 +53,7 @@ def test_what_was_changed_or_deleted_meanwhile_is_counted_and_is_no_damage(
 
 
 def test_an_object_that_differs_though_nobody_changed_it_is_damage(work: Workplace):
-    work.backup()
+    work.first_backup()
     harm = "update {} set document = json_set(document, '$.title', 'Mallory') where {}"
     execute(work, harm.format("memory", "key = 'm-hours-1'"))
     told = "the remote shows it otherwise (title) and says that it was not changed since"
@@ -64,7 +64,7 @@ def test_an_object_that_differs_though_nobody_changed_it_is_damage(work: Workpla
 
 
 def test_damage_that_only_the_remote_shows_is_taken_over_by_the_next_backup(work: Workplace):
-    work.backup()
+    work.first_backup()
     title = "json_set(document, '$.title', 'Mallory')"
     digest = KINDS["memory"].digest
     ((text,),) = work.sql("select document from memory where key = 'm-hours-1'")
@@ -84,7 +84,7 @@ def test_damage_that_only_the_remote_shows_is_taken_over_by_the_next_backup(work
 def test_an_agent_that_the_account_does_not_show_any_more_is_told_and_no_error(
     work: Workplace, world: World
 ):
-    work.backup()
+    work.first_backup()
     guide = world.agent("Guide")
     del world.agents[guide.memori_id]
     outcome = work.run("check", "--remote", "--json")
@@ -109,7 +109,7 @@ def test_a_file_that_could_not_be_fetched_is_no_all_clear(
 
 
 def test_one_session_is_enough_to_compare_an_agent(work: Workplace, sandbox: Sandbox):
-    work.backup()
+    work.first_backup()
     sandbox.calls.clear()
     assert work.run("check", "--remote").code == 0
     opened = [each for each in sandbox.calls if each.method == "POST"]
@@ -120,7 +120,7 @@ def test_one_session_is_enough_to_compare_an_agent(work: Workplace, sandbox: San
 def test_a_table_that_is_not_there_keeps_nothing_else_from_being_compared(
     work: Workplace, name: str
 ):
-    work.backup()
+    work.first_backup()
     execute(work, f"drop table {name}")
     outcome = work.run("check", "--remote", "--json")
     assert outcome.code == 4
@@ -129,13 +129,13 @@ def test_a_table_that_is_not_there_keeps_nothing_else_from_being_compared(
 
 
 def test_a_source_that_is_not_there_is_damage_and_ends_nothing(work: Workplace):
-    work.backup()
+    work.first_backup()
     execute(work, "delete from source where id = 2")
     assert work.run("check", "--remote").code == 4
 
 
 def test_a_file_that_is_gone_over_there_is_counted(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     world.assets.clear()
     outcome = work.run("check", "--remote", "--json")
     assert outcome.code == 0
@@ -143,7 +143,7 @@ def test_a_file_that_is_gone_over_there_is_counted(work: Workplace, world: World
 
 
 def test_damage_here_is_told_even_if_the_remote_cannot_be_asked(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     execute(work, "delete from localization_key")
     world.account.password = "another"
     outcome = work.run("check", "--remote", "--json")
@@ -171,7 +171,7 @@ def test_one_agent_that_cannot_be_asked_keeps_no_other_away(
 
 
 def test_another_account_is_not_compared(work: Workplace, sandbox: Sandbox):
-    work.backup()
+    work.first_backup()
     sandbox.world.account.user_id = "somebody else"
     outcome = work.run("check", "--remote")
     assert outcome.code == 2

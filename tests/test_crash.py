@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -165,7 +165,7 @@ class Places:
                 folder.mkdir()
             place = Place(folder, self._database(folder, original))
             self._stack.callback(self._drop, place)
-            there = Workplace(folder, self._workplace.capsys, place.database)
+            there = replace(self._workplace, folder=folder, database=place.database)
             there.settle(self._sandbox)
             return place
 

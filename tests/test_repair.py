@@ -29,7 +29,7 @@ def left(outcome: Any) -> list[tuple[str, str, str]]:
     ],
 )
 def test_a_row_that_history_does_not_know_is_kept_and_said_so(work: Workplace, harm: str):
-    work.backup()
+    work.first_backup()
     before = work.sql("select * from person")
     assert before
     for statement in harm.split("; "):
@@ -43,7 +43,7 @@ def test_a_row_that_history_does_not_know_is_kept_and_said_so(work: Workplace, h
 
 
 def test_a_row_that_is_later_than_all_of_history_is_kept(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     world.agent("Guide").people["p-anna-1"] |= {
         "name": "Anna Maria",
         "lastChangeTimestamp": "2031-01-01T00:00:00Z",
@@ -56,7 +56,7 @@ def test_a_row_that_is_later_than_all_of_history_is_kept(work: Workplace, world:
 
 
 def test_a_row_goes_only_if_history_saw_it_go_later_and_still_has_it(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     world.agent("Guide").people.pop("p-anna-1")
     work.backup()
     execute(
@@ -71,7 +71,7 @@ def test_a_row_goes_only_if_history_saw_it_go_later_and_still_has_it(work: Workp
 def test_columns_that_do_not_follow_are_written_from_the_row_s_own_document(
     work: Workplace, world: World
 ):
-    work.backup()
+    work.first_backup()
     memory = world.agent("Guide").memories["m-hours-1"]
     memory["readOccurrences"] = 7
     work.backup()
@@ -113,7 +113,7 @@ def aside(work: Workplace) -> list[str]:
 def test_a_damaged_file_stays_in_its_place_until_there_is_a_better_one(
     work: Workplace, world: World
 ):
-    work.backup()
+    work.first_backup()
     blob = blob_of(work)
     damage(blob)
     kept = blob.read_bytes()
@@ -139,7 +139,7 @@ def test_a_damaged_file_stays_in_its_place_until_there_is_a_better_one(
 def test_a_repair_that_cannot_reach_the_remote_tells_what_it_repaired(
     work: Workplace, sandbox: Sandbox
 ):
-    work.backup()
+    work.first_backup()
     blob = blob_of(work)
     damage(blob)
     execute(work, "delete from localization_key")
@@ -154,7 +154,7 @@ def test_a_repair_that_cannot_reach_the_remote_tells_what_it_repaired(
 
 
 def test_a_sound_file_is_never_set_aside_whatever_history_says_of_its_size(work: Workplace):
-    work.backup()
+    work.first_backup()
     blob = blob_of(work)
     good = blob.read_bytes()
     for table in ("change", "file"):
@@ -170,7 +170,7 @@ def test_a_sound_file_is_never_set_aside_whatever_history_says_of_its_size(work:
 
 
 def test_every_damaged_copy_is_kept_and_a_folder_in_the_way_too(work: Workplace):
-    work.backup()
+    work.first_backup()
     blob = blob_of(work)
     sha256 = blob.parent.name + blob.name
     for _ in range(3):
@@ -187,7 +187,7 @@ def test_every_damaged_copy_is_kept_and_a_folder_in_the_way_too(work: Workplace)
 def test_a_folder_of_files_that_is_not_there_is_one_damage_and_is_not_made(
     work: Workplace, sandbox: Sandbox
 ):
-    work.backup()
+    work.first_backup()
     gone = work.files.rename(work.folder / "elsewhere")
     sandbox.calls.clear()
     (found,) = work.run("check", "--json").json["damage"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from first_backup import FirstBackups
 
 from sync import config
 from sync.api.account import Account
@@ -56,7 +57,9 @@ class Workplace:
     folder: Path
     capsys: pytest.CaptureFixture[str]
     database: str
+    first_backups: FirstBackups
     spoken: list[str] = field(default_factory=list)
+    sandbox: Sandbox | None = None
 
     @property
     def config(self) -> Path:
@@ -67,6 +70,7 @@ class Workplace:
         return self.folder / "files"
 
     def settle(self, sandbox: Sandbox, more: str = "", *, retry_s: float = 0, **over: str) -> None:
+        self.sandbox = sandbox
         account = sandbox.world.account
         urls = {"url": sandbox.url, "assets": sandbox.url}
         facts = {**urls, "user": account.user_name, "database": self.database, **over}
@@ -92,6 +96,14 @@ class Workplace:
         assert outcome.code == code, outcome
         assert outcome.json["exit_code"] == code
         return outcome.json
+
+    def first_backup(self) -> None:
+        """Have a mirror of the sandbox as it is now, as the first backup makes it."""
+        assert self.sandbox
+        place = self.sandbox.world, self.database, self.folder
+        if not self.first_backups.put(*place):
+            self.backup()
+            self.first_backups.keep(*place)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         engine = sa.create_engine(self.database.replace("///mirror", f"///{self.folder}/mirror"))
