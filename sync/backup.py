@@ -15,6 +15,7 @@ from sync.files import FileStore
 from sync.kind import Kind, Scope
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
+from sync.outcome import FileTrouble
 from sync.snapshot import OpenSnapshot, Run
 from sync.watch import Watch
 
@@ -53,11 +54,17 @@ class Wishes:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run went; `exit_code` is what a command ends with that did nothing else."""
+    """How a run went.
+
+    Attributes:
+        exit_code: what a command ends with that did nothing else.
+        file_troubles: the first files that could not be had, and why.
+    """
 
     run_id: int
     snapshots: list[Snapshot]
     exit_code: int
+    file_troubles: list[FileTrouble]
 
 
 def backup(
@@ -133,7 +140,8 @@ def backup(
     for kind, number in run.accepted.left().items():
         log = structlog.get_logger("backup")
         log.warning("acceptance.not_needed", kind=kind, number=number)
-    return RunResult(run.run_id, mirror.snapshots(run_id=run.run_id), worst(exit_codes))
+    snapshots = mirror.snapshots(run_id=run.run_id)
+    return RunResult(run.run_id, snapshots, worst(exit_codes), run.troubles.first())
 
 
 def _unseen(run: Run, account: Source, owned: Sequence[Agent]) -> str:

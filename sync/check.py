@@ -13,6 +13,7 @@ from sync.mirror import audit, ledger
 from sync.mirror.audit import Stored
 from sync.mirror.mirror import Mirror
 from sync.watch import Watch
+from sync.wording import counted
 
 HINT = "check `files` in [storage]: is a disk not mounted?"
 _NEVER = "never stored"
@@ -185,10 +186,10 @@ def _bad_blobs(
     mirror: Mirror, store: FileStore, percent: float, read: list[str], watch: Watch
 ) -> Iterator[Damage]:
     total = audit.count_blobs(mirror)
-    if total and store.is_missing():
-        yield Damage(
-            FILE.name, str(store.root), f"the folder of {total} files is not there; {HINT}"
-        )
+    problem = "is not there" if store.is_missing() else "has none of them"
+    if total and (store.is_missing() or (total > 1 and store.is_empty())):
+        told = f"the folder of {counted(total, 'file')} {problem}; {HINT}"
+        yield Damage(FILE.name, str(store.root), told)
         return
     day = (datetime.now(UTC) - _EPOCH).total_seconds() / 86_400
     next_one: Stored | None = None

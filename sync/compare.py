@@ -202,14 +202,14 @@ class _Work:
                 problem = f"the remote gives other bytes for it than the file {sha256}"
                 self.damage.append(Damage(FILE.name, key, problem, why=_OTHER_BYTES))
             elif found is Verdict.UNKNOWN:
-                self.errors[f"file {key}"] = self._why_unknown(is_asked=bool(refs))
+                self.errors[f"file {key}"] = self._why_unknown(sha256, is_asked=bool(refs))
         number = self._unless_broken(FILE, lambda: audit.count_blobs(self._mirror))
         self.compared.append(Compared(None, FILE.name, number or 0, None, verdicts))
 
-    def _why_unknown(self, *, is_asked: bool) -> RemoteError:
+    def _why_unknown(self, sha256: str, *, is_asked: bool) -> RemoteError:
         if not is_asked:
             return BadAnswer("its host is not in `asset_urls` any more")
-        return BadAnswer("it could not be fetched; the log says why")
+        return BadAnswer(f"it could not be fetched: {self._search.why_failed(sha256)}")
 
     def _ask_for_files(self, access: Access, memori_id: str = "") -> None:
         for number, _ in enumerate(self._search.under(access, memori_id), start=1):

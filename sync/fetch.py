@@ -32,12 +32,14 @@ class Fetched:
         outcome: `downloaded`, `unchanged`, `missing` or `failed`.
         size_bytes: how much was downloaded.
         is_new: it was not known to be so before.
+        why: it is missing or failed, else "".
     """
 
     document: Document
     outcome: str
     size_bytes: int = 0
     is_new: bool = False
+    why: str = ""
 
 
 def fetch(
@@ -115,10 +117,10 @@ def fetch_one(
         return Fetched({**start, **facts}, "downloaded", stored.size_bytes)
     except AccountRefused:
         raise
-    except NotFound:
+    except NotFound as error:
         is_new = known.get("status") != MISSING
-        log.warning("file.missing", key=_shown(ref), is_new=is_new)
-        return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new)
+        log.warning("file.missing", key=shown(ref.key), is_new=is_new)
+        return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new, why=str(error))
     except RemoteError as error:
         if isinstance(error, Unavailable):
             is_silent = not error.answered and not incoming.size_bytes
@@ -129,15 +131,16 @@ def fetch_one(
 
 
 def _failed(store: FileStore, ref: FileRef, known: Document, why: str) -> Fetched:
-    structlog.get_logger("fetch").warning("file.failed", key=_shown(ref), why=why)
+    structlog.get_logger("fetch").warning("file.failed", key=shown(ref.key), why=why)
     # What was stored before is still there to be restored.
     status = STORED if _is_stored(store, known) else FAILED
-    return Fetched({**known, "key": ref.key, "url": ref.url, "status": status}, FAILED)
+    document = {**known, "key": ref.key, "url": ref.url, "status": status}
+    return Fetched(document, FAILED, why=why)
 
 
-def _shown(ref: FileRef) -> str:
-    """A file as logs tell of it: the query of a URL may be as good as a password."""
-    return ref.key if ref.is_on_backend else ref.key.partition("?")[0]
+def shown(key: str) -> str:
+    """The key of a file as people are told it: the query of a URL may be as good as a password."""
+    return key.partition("?")[0]
 
 
 def _is_final(store: FileStore, ref: FileRef, known: Document) -> bool:

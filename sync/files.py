@@ -165,6 +165,15 @@ class FileStore:
             return False
         return False
 
+    def is_empty(self) -> bool:
+        """Is the folder there, but no blob at all in it?"""
+        try:
+            return not any(map(any, (each.iterdir() for each in self._blobs.iterdir())))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+
     def replace(self, sha256: str, incoming: Path) -> None:
         """Put whole and durable bytes in the place of a damaged blob, which is kept aside.
 

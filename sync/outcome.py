@@ -1,10 +1,47 @@
 """What a snapshot, and each kind in it, is worth. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sync.kind import Kind
 from sync.mirror.apply import Tally
 from sync.mirror.values import KindResult, Status
+
+SOME_FILES = 20
+"""How many files that are not there a run names."""
+
+
+@dataclass(frozen=True)
+class FileTrouble:
+    """A file that could not be had.
+
+    Attributes:
+        source: the name of the one that refers to it.
+        outcome: `missing` or `failed`.
+    """
+
+    source: str
+    key: str
+    outcome: str
+    why: str
+
+
+@dataclass
+class FileTroubles:
+    """The first files that could not be had, news before what was known to be missing."""
+
+    _news: list[FileTrouble] = field(default_factory=list)
+    _known: list[FileTrouble] = field(default_factory=list)
+
+    def note(self, trouble: FileTrouble, *, is_news: bool) -> None:
+        """Note one, if there is room for it."""
+        noted = self._news if is_news else self._known
+        if len(noted) < SOME_FILES:
+            noted.append(trouble)
+
+    def first(self) -> list[FileTrouble]:
+        """Those to be told."""
+        return [*self._news, *self._known][:SOME_FILES]
 
 
 def kind_status(listed: int, why: str) -> Status:

@@ -43,6 +43,7 @@ class Search:
         self._store = store
         self._wishes = wishes
         self._outcomes: dict[str, set[str]] = {}
+        self._why: dict[str, str] = {}
         self._refs: dict[Place, FileRef] = {}
         for place in places:
             ref = _allowed(place, wishes.limits.origins)
@@ -79,7 +80,10 @@ class Search:
         wanted: Iterator[tuple[FileRef, Document]] = ((ref, {}) for ref in self._left(memori_id))
         wishes = self._wishes
         for each in fetch(access, self._store, wanted, wishes.concurrency, wishes.limits):
-            self._outcomes.setdefault(FILE.key_of(each.document), set()).add(each.outcome)
+            key = FILE.key_of(each.document)
+            self._outcomes.setdefault(key, set()).add(each.outcome)
+            if each.outcome == FAILED:
+                self._why[key] = each.why
             if each.outcome not in (MISSING, FAILED):
                 self.found.add(str(each.document.get("sha256")))
             yield each
@@ -91,6 +95,10 @@ class Search:
     def outcomes(self, sha256: str) -> set[str]:
         """What became of asking for some bytes."""
         return {each for ref in self.refs(sha256) for each in self._outcomes.get(ref.key, ())}
+
+    def why_failed(self, sha256: str) -> str:
+        """Why some bytes could not be fetched when they were last asked for, or ""."""
+        return next((self._why[ref.key] for ref in self.refs(sha256) if ref.key in self._why), "")
 
     def _left(self, memori_id: str) -> list[FileRef]:
         refs: dict[FileRef, None] = {}

@@ -79,8 +79,7 @@ def repair(
         }
         for (source_id, key), reason in rebuild(mirror, kind, objects).items():
             why[kind.name, key, source_id] = reason
-    lacking = {each.sha256 for each in before if is_name(each.sha256)}
-    lacking = {each for each in lacking if not store.is_sound(each)}
+    lacking = _lacking(mirror, store, before)
     reasons, error = _fetch_again(mirror, store, lacking, open_account, wishes)
     after = check(mirror, store, kinds, 100.0, watch).damage
     still = set(map(_name, after))
@@ -92,6 +91,15 @@ def repair(
         ],
         error,
     )
+
+
+def _lacking(mirror: Mirror, store: FileStore, before: Collection[Damage]) -> set[str]:
+    """Which blobs are not there as they were, once the rows are written again."""
+    names = {each.sha256 for each in before}
+    if store.is_empty() or any(each.what == FILE.name and each.source_id for each in before):
+        # No damage names them one by one, or only now history says which they are.
+        names = {each.sha256 for each in audit.blobs(mirror)}
+    return {each for each in names if is_name(each) and not store.is_sound(each)}
 
 
 def why_left(outcomes: Collection[str]) -> str:

@@ -7,7 +7,7 @@ only after a listing that proved to be whole, and only when the object itself is
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import islice
 from types import TracebackType
 from typing import Self
@@ -28,7 +28,7 @@ from sync.errors import (
     RemoteError,
     SyncError,
 )
-from sync.fetch import FAILED, MISSING, STORED, fetch
+from sync.fetch import FAILED, MISSING, STORED, Fetched, fetch, shown
 from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
@@ -38,8 +38,9 @@ from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
 from sync.order import is_file
-from sync.outcome import results_of, snapshot_status
+from sync.outcome import FileTrouble, FileTroubles, results_of, snapshot_status
 from sync.watch import Watch
+from sync.wording import counted
 
 PARTIAL = 3
 GUARDED = 6
@@ -67,6 +68,7 @@ class Run:
     watch: Watch
     is_guarded: bool
     accepted: Acceptance
+    troubles: FileTroubles = field(default_factory=FileTroubles)
 
 
 class OpenSnapshot:
@@ -161,9 +163,17 @@ class OpenSnapshot:
                 self._files["referenced"] += 1
                 self._files[fetched.outcome] += 1
                 self._files["bytes"] += fetched.size_bytes
-                if fetched.is_new or fetched.outcome == FAILED:
-                    self.exit_codes.append(PARTIAL)
+                if fetched.why:
+                    self._note_trouble(fetched)
         self._knows_all_files = self._run.is_whole and owner is None
+
+    def _note_trouble(self, fetched: Fetched) -> None:
+        is_news = fetched.is_new or fetched.outcome == FAILED
+        if is_news:
+            self.exit_codes.append(PARTIAL)
+        key = shown(FILE.key_of(fetched.document))
+        trouble = FileTrouble(self._source.name, key, fetched.outcome, fetched.why)
+        self._run.troubles.note(trouble, is_news=is_news)
 
     @contextmanager
     def _recording(self, documents: Sequence[Document]) -> Iterator[None]:
@@ -185,7 +195,7 @@ class OpenSnapshot:
                 self._staging.record(FILE, [known])
             number += belongs_to in missed and known.get("status") not in (STORED, MISSING)
         if number:
-            self._error = f"{number} files of Memoris that were left out were not fetched"
+            self._error = f"not fetched: {counted(number, 'file')} of Memoris that were left out"
 
     def _list_kind(self, access: Access, kind: Kind) -> None:
         family = (kind, *children(kind, self._run.kinds))
@@ -334,7 +344,11 @@ class OpenSnapshot:
         """An object that is a file, but does not say where: what it is cannot be kept."""
         self._files["failed"] += 1
         self.exit_codes.append(PARTIAL)
-        self._log.warning("file.unaddressed", kind=kind.name, key=kind.key_of(document))
+        key = kind.key_of(document)
+        self._log.warning("file.unaddressed", kind=kind.name, key=key)
+        why = "it does not say where its file is"
+        trouble = FileTrouble(self._source.name, f"{kind.name} {key}", FAILED, why)
+        self._run.troubles.note(trouble, is_news=True)
 
     def _finish(self, status: Status) -> None:
         if self._knows_all_files:

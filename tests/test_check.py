@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from workplace import Workplace, execute
 
 from sync.check import is_due
+from sync.kinds import KINDS
+from sync.mirror.audit import blobs as blobs_of
+from sync.mirror.mirror import Mirror
 from sync.sandbox import Asset, Sandbox, World
 
 
@@ -198,8 +201,12 @@ def test_no_text_in_a_document_s_place_keeps_check_or_repair_from_their_work(
 
 
 @pytest.mark.parametrize("text", ["[]", "no JSON"])
-def test_a_history_without_any_document_is_put_right_from_the_rows(backed_up: Workplace, text: str):
+def test_a_history_without_any_document_is_put_right_and_then_tells_which_files_are_not(
+    backed_up: Workplace, text: str
+):
     execute(backed_up, f"update change set document = '{text}'")
+    (blob,) = blobs(backed_up)
+    flip_a_bit(blob)
     assert problems(backed_up, "--read-data") != []
     assert backed_up.run("repair").code == 0
     assert problems(backed_up, "--read-data") == []
@@ -232,6 +239,14 @@ def test_a_table_that_is_not_there_is_damage(backed_up: Workplace, name: str):
     execute(backed_up, f"drop table {name} {cascade}")
     found = problems(backed_up)
     assert any(name in problem for _, problem in found), found
+
+
+def test_no_transaction_stays_open_while_files_are_read(backed_up: Workplace):
+    database = backed_up.database.replace("///mirror", f"///{backed_up.folder}/mirror")
+    mirror = Mirror(database, KINDS)
+    for _ in blobs_of(mirror):
+        assert mirror.engine.pool.checkedout() == 0
+    mirror.close()
 
 
 def cannot(*_: Any, **__: Any) -> Any:

@@ -525,7 +525,7 @@ def test_a_quiet_backup_is_silent_but_for_trouble(work: Workplace, world: World)
     medium["url"] = "https://assets.memori.ai/api/v2/asset/deadbeef-0000-4000-8000-000000000000.png"
     outcome = work.run("backup", "-q")
     assert outcome.code == 3
-    assert "of Guide: 1 files are not there on the remote" in outcome.out
+    assert "of Guide: 1 file is not there on the remote" in outcome.out
 
 
 @pytest.mark.parametrize(

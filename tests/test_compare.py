@@ -104,7 +104,7 @@ def test_a_file_that_could_not_be_fetched_is_no_all_clear(
     outcome = workplace.run("check", "--remote")
     assert outcome.code == 5
     assert "file asset/" in outcome.out
-    assert "was not compared: it could not be fetched" in outcome.out
+    assert "was not compared: it could not be fetched: " in outcome.out
     assert "could not be compared" in outcome.out
 
 

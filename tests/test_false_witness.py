@@ -169,7 +169,7 @@ def test_files_of_agents_that_a_run_left_out_keep_the_account_from_being_complet
     result = workplace.backup("--memori", "Guide")
     account, guide = result["snapshots"]
     assert (account["status"], guide["status"]) == ("incomplete", "complete")
-    assert account["error"] == "1 files of Memoris that were left out were not fetched"
+    assert account["error"] == "not fetched: 1 file of Memoris that were left out"
     assert workplace.run("status", "--max-age", "26h").code == 7
     workplace.backup()
     assert workplace.backup("--memori", "Guide")["snapshots"][0]["status"] == "complete"

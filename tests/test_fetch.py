@@ -111,7 +111,27 @@ def test_an_asset_that_does_not_say_where_it_is_makes_no_backup_complete(
     outcome = work.run("backup", "-v")
     assert outcome.code == 3
     assert "file.unaddressed" in outcome.err
-    assert "1 files could not be fetched" in outcome.out
+    assert "1 file could not be fetched" in outcome.out
+    assert f"failed: asset {asset.document['assetID']} of owner: it does not say" in outcome.out
+
+
+def test_the_files_that_could_not_be_had_are_named_with_the_reason_but_not_all_of_many(
+    work: Workplace, world: World, host: FileHost, guide: Agent
+):
+    work.settle(work.sandbox, assets=host.url)
+    host.files["/page.png"] = lambda call: call.start(403, Content_Length=0)
+    refer(guide, f"{host.url}/page.png?key=secret", f"{host.url}/gone.png")
+    troubles = {each["key"]: each for each in work.backup(code=3)["file_troubles"]}
+    page, gone = troubles[f"{host.url}/page.png"], troubles[f"{host.url}/gone.png"]
+    assert (page["source"], page["outcome"], gone["outcome"]) == ("Guide", "failed", "missing")
+    assert page["why"]
+    assert gone["why"]
+    refer(guide, *(f"{host.url}/{n}.png" for n in range(30)))
+    outcome = work.run("backup")
+    assert "secret" not in outcome.out
+    assert outcome.out.count("missing: ") == 20
+    again = work.backup()["file_troubles"]
+    assert len(again) == 20, "known to be missing is told again, too"
 
 
 def test_no_host_but_the_remote_is_ever_told_a_session_or_a_token(

@@ -11,7 +11,7 @@ ROOT = Path(sync.__file__).parent
 
 LAYERS = {
     "errors": 0, "document": 0, "field": 0, "kind": 0, "link": 0, "redact": 0, "registry": 0,
-    "stop": 0, "watch": 0, "when": 0,
+    "stop": 0, "watch": 0, "when": 0, "wording": 0,
     "kinds": 1,
     "api": 2, "mirror": 2, "files": 2, "lives": 2, "order": 2, "plan": 2,
     "absence": 3, "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3, "status": 3,
@@ -29,7 +29,7 @@ BESIDE = {
     ("kind", "field"), ("link", "document"), ("link", "errors"), ("registry", "kind"),
     ("stop", "errors"), ("when", "errors"),
     ("backup", "snapshot"), ("snapshot", "fetch"), ("snapshot", "absence"), ("backup", "absence"),
-    ("snapshot", "outcome"),
+    ("snapshot", "outcome"), ("backup", "outcome"),
     ("restore", "backup"), ("restore", "replay"), ("restore", "resume"), ("restore", "selection"),
     ("resume", "wanted"), ("resume", "selection"), ("selection", "wanted"),
     ("restore", "settle"), ("restore", "snapshot"),

@@ -1,5 +1,6 @@
 """Repair puts back what can be proven, and never takes away what is there only once."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,21 @@ def test_a_folder_of_files_that_is_not_there_is_one_damage_and_is_not_made(
     work.files.mkdir()
     assert work.run("repair").code == 0
     assert gone.exists()
+
+
+def test_a_folder_without_any_file_is_one_damage_and_is_filled_again(work: Workplace, world: World):
+    ((name, asset),) = world.assets.items()
+    url = asset.document["assetURL"].replace(name, "0.png")
+    more = asset.document | {"assetID": "0", "assetURL": url}
+    world.assets["0.png"] = replace(asset, document=more, content=b"more")
+    work.first_backup()
+    shutil.rmtree(work.files)
+    work.files.mkdir()
+    (found,) = work.run("check", "--json").json["damage"]
+    told = "the folder of 2 files has none of them; check `files` in [storage]"
+    assert (found["where"], found["problem"].startswith(told)) == (str(work.files), True)
+    assert work.run("repair").code == 0
+    assert work.run("check", "--read-data").code == 0
 
 
 def test_a_host_that_the_settings_do_not_allow_any_more_is_not_asked(

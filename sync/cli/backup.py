@@ -32,18 +32,23 @@ def command(
     """
     from sync.backup import backup
     from sync.cli.progress import progress
-    from sync.cli.report import errors_of, run_table, snapshot_json
+    from sync.cli.report import errors_of, run_table, snapshot_json, troubles_of
 
     app = door.app()
     with app.writing("a backup") as mirror, app.account() as account, progress() as watch:
         wishes = app.wishes(memoris, kinds, "manual")
         wishes = replace(wishes, accept_deletions=by_kind(accepted))
         result = backup(account, mirror, app.store, app.kinds, wishes, watch)
-    table = [run_table(result.snapshots), *errors_of(result.snapshots)]
+    troubles = troubles_of(result.file_troubles)
+    table = [run_table(result.snapshots), *errors_of(result.snapshots), *troubles]
     is_silent = door.level == "warning" and result.exit_code == 0
     shown = [snapshot_json(each, kinds=True) for each in result.snapshots]
     return Reply(
-        data={"run_id": result.run_id, "snapshots": shown},
+        data={
+            "run_id": result.run_id,
+            "snapshots": shown,
+            "file_troubles": list(map(vars, result.file_troubles)),
+        },
         text=[] if is_silent else table,
         exit_code=result.exit_code,
     )

@@ -56,6 +56,7 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
     from sync.cli.report import comparison_json, comparison_text, damage_json, damage_lines
     from sync.compare import compare
     from sync.errors import worst
+    from sync.wording import counted
 
     app = door.app()
     compared = None
@@ -70,7 +71,8 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
     found = report.damage + [each for each in seen if each not in report.damage]
     failures = list(compared.errors.values()) if compared else []
     codes = [DamageFound.exit_code] if found else []
-    summary = f"{report.objects} objects with their history and {report.files} files checked"
+    objects, files = counted(report.objects, "object"), counted(report.files, "file")
+    summary = f"{objects} with their history and {files} checked"
     if percent:
         summary += f", {report.blobs_read} read to their end"
     if report.files_never_stored:

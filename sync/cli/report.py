@@ -9,6 +9,8 @@ from sync.cli.door import table
 from sync.compare import Comparison, Verdict
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
+from sync.outcome import FileTrouble
+from sync.wording import counted
 
 _LINES = 20
 """How many lines of damage are worth reading."""
@@ -61,7 +63,10 @@ def run_table(snapshots: Iterable[Snapshot]) -> Any:
     return table("source", "kind", "status", *numbers, rows=rows, right=numbers)
 
 
-_REASONS = {"missing": "are not there on the remote", "failed": "could not be fetched"}
+_REASONS = {
+    "missing": ("is not there on the remote", "are not there on the remote"),
+    "failed": ("could not be fetched", "could not be fetched"),
+}
 
 
 def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
@@ -76,10 +81,15 @@ def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
         lines += [f"{where}, {' and '.join(kinds)}: {why}" for why, kinds in reasons.items()]
         for trouble, number in _troubles(snapshot):
             if number:
-                lines.append(f"{where}: {number} files {_REASONS[trouble]}")
+                lines.append(f"{where}: {counted(number, 'file')} {_REASONS[trouble][number > 1]}")
         if snapshot.error:
             lines.append(f"{where}: {snapshot.error}")
     return lines
+
+
+def troubles_of(troubles: Iterable[FileTrouble]) -> list[str]:
+    """Which files could not be had, and why, a line each."""
+    return [f"{each.outcome}: {each.key} of {each.source}: {each.why}" for each in troubles]
 
 
 def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[str]:

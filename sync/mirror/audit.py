@@ -1,5 +1,6 @@
 """Reading the mirror against itself: integrity, and the projection against `change`."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -173,11 +174,12 @@ def blobs(mirror: Mirror) -> Iterator[Stored]:
     """Every blob that any version of any file refers to, each once."""
     change, (sha256, is_version) = mirror.tables.change, _blob_name(mirror)
     first = sa.select(sa.func.min(change.c.id)).where(is_version).group_by(sha256)
-    query = sa.select(change.c.key, change.c.document, sha256.label("sha256")).where(
-        change.c.id.in_(first)
-    )
-    with mirror.engine.connect().execution_options(yield_per=BATCH) as connection:
-        for row in connection.execute(query):
+    # No transaction stays open while files are read: 8 bytes for each are kept instead.
+    ids = array("q", (row[0] for row in _all(mirror, first)))
+    query = sa.select(change.c.key, change.c.document, sha256.label("sha256"))
+    for start in range(0, len(ids), BATCH):
+        batch = query.where(change.c.id.in_(ids[start : start + BATCH].tolist()))
+        for row in _all(mirror, batch):
             # A document that is damaged elsewhere may still say which bytes it means.
             document = readable(row.document)
             name = row.sha256 if document is None else document.get("sha256")

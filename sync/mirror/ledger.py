@@ -15,6 +15,7 @@ from sync.mirror.apply import CREATED, DELETED, UPDATED
 from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Status
+from sync.wording import counted
 
 _OPS = (CREATED, UPDATED, DELETED)
 _OF_KINDS = (Status.COMPLETE, Status.INCOMPLETE, Status.FAILED)
@@ -92,7 +93,7 @@ def lost_files(mirror: Mirror) -> Iterator[Finding]:
         move = moves.get((row.source_id, row.id), Counter())
         held[row.source_id] += move["begun"] - move["ended"]
         if (there := held[row.source_id]) < row.files_referenced:
-            problem = f"it saw {row.files_referenced} files; history has {there}"
+            problem = f"it saw {counted(row.files_referenced, 'file')}; history has {there}"
             yield FILE.name, f"snapshot {row.id}", problem
 
 
