@@ -145,11 +145,13 @@ class Restore:
         self._selection = selection
         self.resumed = resumed
         self._surplus = _surplus(selection, there.kinds, ages) if selection.delete_extra else {}
-        self.plan = self._plan()
-        held = _too_many(self.plan, there.live(), there.kinds, Acceptance(selection.accepted))
+        # Nobody else writes to the mirror meanwhile.
+        self._live = there.live(wanted.objects)
+        self.plan = self._plan(self._live)
+        held = _too_many(self.plan, self._live, there.kinds, Acceptance(selection.accepted))
         if held:
             self._surplus |= held
-            self.plan = self._plan()
+            self.plan = self._plan(self._live)
         self._held_code = GUARDED if held else PARTIAL if self.held else 0
 
     @property
@@ -170,7 +172,7 @@ class Restore:
             return self._nothing_done()
         hands, journal = self._hands, self._there.journal
         restore_id = self._begin()
-        live, successors = self._there.live(), journal.successors()
+        live, successors = self._live, journal.successors()
         journal.recognise(
             {
                 last_known(ident, successors, live): key
@@ -230,10 +232,11 @@ class Restore:
 
     def _result(self, restore_id: int | None, failures: Sequence[Failure] = ()) -> RestoreResult:
         """Compare what was wanted with what is there now."""
-        remaining = self._plan()
+        live = self._there.live(self._wanted.objects)
+        remaining = self._plan(live)
         open_still = {step.ident for step in remaining.steps}
         left = tuple(each for each in failures if each.step.ident in open_still)
-        damaged = tuple(self._files_that_differ(remaining))
+        damaged = tuple(self._files_that_differ(remaining, live))
         return RestoreResult(
             restore_id=restore_id,
             done=len(self.plan.steps) - len(left),
@@ -244,9 +247,9 @@ class Restore:
             verified=not (remaining.steps or damaged or self._damaged),
         )
 
-    def _files_that_differ(self, plan: Plan) -> Iterator[Ident]:
+    def _files_that_differ(self, plan: Plan, live: Objects) -> Iterator[Ident]:
         """Files that are there, but not with the bytes that were backed up."""
-        live, pairs = self._there.live(), {}
+        pairs = {}
         for (name, key), live_key in plan.matches.items():
             is_chosen = self._chosen is None or (name, key) in self._chosen
             if is_chosen and is_file(self._there.kinds[name]):
@@ -267,8 +270,8 @@ class Restore:
         agent = choose_agent(self.target.remote_id, self._hands.account.agents())
         return password_of(agent, self._hands.wishes.passwords) or agent.password
 
-    def _plan(self) -> Plan:
-        live, successors = self._there.live(), self._there.journal.successors()
+    def _plan(self, live: Objects) -> Plan:
+        successors = self._there.journal.successors()
         made = plan(
             self._wanted.objects,
             live,

@@ -1,11 +1,13 @@
 """The Memori that things come back into: what is there now, and what earlier restores did."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sync.api.account import Account
 from sync.api.remote import Access
 from sync.backup import Wishes
+from sync.document import Document
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.mirror.journal import Journal
@@ -61,13 +63,23 @@ class Target:
         """Whose objects of a kind are meant."""
         return self.owner if kind.scope is Scope.ACCOUNT else self.source
 
-    def live(self) -> Objects:
-        """What was there when it was listed last."""
+    def live(self, known: Objects = MappingProxyType({})) -> Objects:
+        """What was there when it was listed last.
+
+        Args:
+            known: a state that is held already; what is equal to it takes no room twice.
+        """
         return {
-            (kind.name, key): document
+            ident: document if (same := known.get(ident)) != document else same
+            for ident, document in self._documents()
+        }
+
+    def _documents(self) -> Iterator[tuple[Ident, Document]]:
+        return (
+            ((kind.name, key), document)
             for kind in self.kinds.values()
             for key, document in self.mirror.past.state(self.source_of(kind), kind)
             if kind.scope is Scope.MEMORI
             or document.get("memoriID") == self.source.remote_id
             or (kind.name, key) in self.files
-        }
+        )

@@ -7,7 +7,7 @@ from datetime import datetime
 from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope
-from sync.link import file_refs
+from sync.link import file_refs, mentions_files
 from sync.mirror.mirror import Mirror
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
@@ -187,9 +187,12 @@ def _foreign_files(
 
     If they are lost they come back as this agent's own: only its session is open.
     """
+    if not others:
+        return {}
     needed = {
         ref.key
         for (name, _), document in objects.items()
+        if mentions_files(document)
         for ref in file_refs(document, kinds[name].files, ())
     }
     ours = {"memoriID": target.remote_id, "engineMemoryID": None}

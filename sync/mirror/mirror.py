@@ -253,12 +253,15 @@ class Mirror:
     def stored_files(self, keys: Iterable[str]) -> dict[str, Document]:
         """{key: document} of the files, of any source and time, whose bytes were stored."""
         change = self.tables.change
+        # Sources are what the index begins with: without them all of it is read for each batch.
+        anyone = sa.select(self.tables.source.c.id)
         found: dict[str, Document] = {}
         waiting = iter(keys)
         while batch := list(islice(waiting, BATCH)):
             query = (
                 sa.select(change.c.key, change.c.document)
-                .where(change.c.kind == FILE.name, change.c.key.in_(batch))
+                .where(change.c.source_id.in_(anyone), change.c.kind == FILE.name)
+                .where(change.c.key.in_(batch))
                 .where(change.c.document.is_not(None))
                 .order_by(change.c.id)
             )

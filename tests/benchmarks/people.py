@@ -24,7 +24,7 @@ _WORDS = ("Asks for opening hours.", "Met at the fair.", "Prefers to be called i
 
 def key_of(number: int) -> str:
     """The `personID` of a person, counted from 0."""
-    return _uuid(f"person {number}")
+    return uuid_of(f"person {number}")
 
 
 def is_changed(number: int) -> bool:
@@ -50,19 +50,21 @@ def render(number: int, *, changed: bool) -> bytes:
         "information": _WORDS[number % len(_WORDS)] + (CHANGED if moved else ""),
         "pin": f"{number * 7907 % 1_000_000:06}",
         "tag": f"🧭{number}",
-        "creationTimestamp": _time(number),
-        "creationSessionID": _uuid(f"session {made}"),
-        "lastChangeTimestamp": _time(number * 2 + 600_000 if moved else number),
-        "lastChangeSessionID": _uuid("last session" if moved else f"session {touched}"),
+        "creationTimestamp": time_of(number),
+        "creationSessionID": uuid_of(f"session {made}"),
+        "lastChangeTimestamp": time_of(number * 2 + 600_000 if moved else number),
+        "lastChangeSessionID": uuid_of("last session" if moved else f"session {touched}"),
     }
     return _ENCODER.encode(document).encode()
 
 
-def _uuid(name: str) -> str:
+def uuid_of(name: str) -> str:
+    """An ID as the remote gives it, the same for the same name."""
     digits = blake2b(name.encode(), digest_size=16).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def _time(seconds: int) -> str:
+def time_of(seconds: int) -> str:
+    """A time as the remote tells it."""
     at = _FIRST + timedelta(seconds=seconds * 37, microseconds=seconds * 31 % 1_000_000 + 1)
     return f"{at.isoformat(timespec='microseconds')[:-6]}Z"
