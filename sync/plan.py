@@ -5,7 +5,7 @@ by their natural identity. Refs and URLs are compared as they will be on the tar
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from sync.order import (
     refs_of,
     removals,
 )
+from sync.recreate import disorders, made_in_order, needed, obstacle
 
 _NEW = "(new)"
 
@@ -64,6 +65,8 @@ def plan(
     only_made: Collection[Ident] = (),
     surplus: Collection[str] = (),
     spared: Collection[Ident] = (),
+    *,
+    recreate: bool = False,
 ) -> Plan:
     """Find out what turns the live state into the wanted one.
 
@@ -77,6 +80,8 @@ def plan(
         only_made: these are made if they are missing, but never changed: they are another's.
         surplus: kinds whose live objects are deleted if they are not wanted.
         spared: live objects that nothing is known of, so that they are not too much either.
+        recreate: what an update cannot bring back is deleted and created again, if nothing can get
+            lost by that.
     """
     matches = match(wanted, live, kinds, successors)
     included = (
@@ -92,6 +97,7 @@ def plan(
         if step:
             steps[ident] = step
     there = _there(wanted, live, matches, steps, kinds)
+    in_use = needed((wanted, live), kinds) if recreate else set()
     for ident in (each for each in wanted if each in included and each in matches):
         if ident in only_made:
             continue
@@ -100,16 +106,24 @@ def plan(
         if _is_as_wanted(kind, wanted[ident], now, there):
             continue
         dangling = _dangling(ident, wanted, live, kinds, lost)
-        step, reasons = _change(kind, ident, wanted[ident], now, there, dangling)
+        is_needed = ident in in_use or (kind.name, matches[ident]) in in_use
+        again = obstacle(kind, wanted[ident], now, is_needed=is_needed) if recreate else None
+        step, reasons = _change(kind, ident, wanted[ident], now, there, dangling, again)
         losses += [Loss(ident, reason) for reason in reasons]
         if step:
             steps[ident] = step
+    for parent, family in list(disorders(wanted, live, matches, steps, included, kinds)):
+        made = made_in_order(family, wanted, live, matches, steps, kinds) if recreate else None
+        if made is None:
+            reason = f"the order of its {len(family)} media cannot be restored"
+            losses.append(Loss(parent, reason))
+        steps |= made or {}
     claimed = {*spared, *((name, key) for (name, _), key in matches.items())}
     extras = {ident: None for ident in live if ident not in claimed}
     going = {name: kind for name, kind in kinds.items() if name in surplus}
     return Plan(
         steps=(*in_order(steps, kinds), *removals(extras, live, going)),
-        losses=(*losses, *_disorders(wanted, live, matches, steps, included, kinds)),
+        losses=tuple(losses),
         matches=matches,
         extras=tuple(extras),
     )
@@ -266,8 +280,12 @@ def _change(
     now: Document,
     there: _There,
     dangling: Mapping[str, str],
+    again: str | None,
 ) -> tuple[Step | None, list[str]]:
-    """What makes a live object equal to the wanted one, and why some of it cannot be done."""
+    """What makes a live object equal to the wanted one, and why some of it cannot be done.
+
+    `again` says why it cannot be deleted and created again; None if it shall not be.
+    """
 
     def key_of(name: str, key: str) -> str:
         return there.keys.get((name, key), key)
@@ -284,18 +302,20 @@ def _change(
     if len(swapped) > 1 or any(differ[name][1] is None for name in swapped):
         return Step(REPLACE, ident, there.keys[ident], document, differ), []
     emptied = {along for name in differ if differ[name][1] is None for along in _along(kind, name)}
-    reasons, fields = [], {}
+    reasons, stuck, fields = [], [], {}
     for name, (old, new) in differ.items():
         if name in dangling:
             reasons.append(dangling[name])
         elif name in kind.create_only or kind.update is None:
-            reasons.append(f"{name} cannot be changed")
+            stuck.append(f"{name} cannot be changed")
         elif new is None and not _can_empty(kind, name, old) and name not in emptied:
-            reasons.append(f"{name} cannot be emptied")
+            stuck.append(f"{name} cannot be emptied")
         else:
             fields[name] = (old, new)
+    if stuck and again == "" and not dangling:
+        return Step(REPLACE, ident, there.keys[ident], document, differ), []
     step = Step(UPDATE, ident, there.keys[ident], document, fields) if fields else None
-    return step, reasons
+    return step, [*reasons, *(f"{each}, and {again}" if again else each for each in stuck)]
 
 
 def _creation(
@@ -360,34 +380,3 @@ def _can_empty(kind: Kind, name: str, old: Any) -> bool:
     # Empty lists and maps replace what was there (aisuru-api.md 7 and 14).
     is_container = kind.writable.get(name) is Type.JSON and isinstance(old, list | dict)
     return name in kind.clearing or is_container
-
-
-def _disorders(
-    wanted: Objects,
-    live: Objects,
-    matches: Mapping[Ident, str],
-    steps: Mapping[Ident, Step],
-    included: Container[Ident],
-    kinds: Mapping[str, Kind],
-) -> Iterator[Loss]:
-    """Parents whose children will not be in the order they had: what is made comes at the end."""
-    families: dict[Ident, list[Ident]] = {}
-    for ident, document in wanted.items():
-        parent = kinds[ident[0]].parent
-        if parent and ident in included and (ident in matches or ident in steps):
-            families.setdefault((parent.kind, document[parent.key]), []).append(ident)
-
-    def was(ident: Ident) -> int:
-        parent = kinds[ident[0]].parent
-        return wanted[ident].get(parent.position) or 0 if parent else 0
-
-    def will_be(ident: Ident) -> tuple[bool, int]:
-        step, parent = steps.get(ident), kinds[ident[0]].parent
-        is_made = step is not None and step.op in (CREATE, REPLACE)
-        if is_made or parent is None:
-            return True, was(ident)
-        return False, live[ident[0], matches[ident]].get(parent.position) or 0
-
-    for parent_ident, family in families.items():
-        if sorted(family, key=was) != sorted(family, key=will_be):
-            yield Loss(parent_ident, f"the order of its {len(family)} media cannot be restored")

@@ -282,6 +282,7 @@ class Restore:
             self._wanted.foreign,
             {name for name, held in self._surplus.items() if not held},
             {(name, follow((name, key), successors, live)) for name, key in self._wanted.damaged},
+            recreate=self._selection.recreate,
         )
         reason = "what is stored of it is damaged, see: aisuru-sync check"
         losses = (Loss(ident, reason) for ident in sorted(self._damaged))

@@ -18,12 +18,14 @@ class Selection:
         kinds, keys: narrow it down; none means all.
         delete_extra: what is there but was not then is deleted; files only if their kind is named.
         accepted: {kind: how many} deletions that are right although they look like too many.
+        recreate: what an update cannot bring back is deleted and created again.
     """
 
     kinds: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     delete_extra: bool = False
     accepted: Mapping[str, int] = field(default_factory=dict)
+    recreate: bool = False
 
     def takes(self, kind: Kind) -> bool:
         """Is a kind meant, by itself or with its parent?"""

@@ -78,8 +78,15 @@ class Target:
         return (
             ((kind.name, key), document)
             for kind in self.kinds.values()
-            for key, document in self.mirror.past.state(self.source_of(kind), kind)
+            for key, document in self._listed(kind)
             if kind.scope is Scope.MEMORI
             or document.get("memoriID") == self.source.remote_id
             or (kind.name, key) in self.files
         )
+
+    def _listed(self, kind: Kind) -> Iterator[tuple[str, Document]]:
+        source = self.source_of(kind)
+        if kind.parent is None:
+            return self.mirror.past.state(source, kind)
+        # A child may have got another place without a change: the history does not know it.
+        return ((kind.key_of(each), each) for each in self.mirror.documents(source, kind))

@@ -13,7 +13,7 @@ LAYERS = {
     "errors": 0, "document": 0, "field": 0, "kind": 0, "link": 0, "redact": 0, "registry": 0,
     "stop": 0, "watch": 0, "when": 0, "wording": 0,
     "kinds": 1,
-    "api": 2, "mirror": 2, "files": 2, "lives": 2, "order": 2, "plan": 2,
+    "api": 2, "mirror": 2, "files": 2, "lives": 2, "order": 2, "plan": 2, "recreate": 2,
     "absence": 3, "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3, "status": 3,
     "compare": 3, "outcome": 3, "refetch": 3, "repair": 3,
     "restore": 3, "resume": 3, "selection": 3, "replay": 3, "settle": 3, "target": 3,
@@ -39,6 +39,7 @@ BESIDE = {
     ("refetch", "backup"), ("refetch", "fetch"), ("compare", "backup"), ("compare", "check"),
     ("compare", "fetch"), ("compare", "refetch"),
     ("app", "config"), ("plan", "order"), ("daemon", "web"), ("cli", "daemon"),
+    ("app", "config"), ("plan", "order"), ("plan", "recreate"), ("recreate", "order"),
 }  # fmt: skip
 
 THIRD_PARTIES = {

@@ -227,6 +227,70 @@ def test_what_is_the_same_to_the_letter_is_skipped_as_if_it_had_been_compared(on
             assert make(wanted, live, moves, stored="abc") == quick
 
 
+def again(wanted, live) -> Plan:
+    return plan(dict(wanted), dict(live), TAKING_PART, {}, frozenset(), recreate=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live"),
+    [
+        (person("p"), person("p", information="x")),
+        (person("p"), person("p", personType="Other")),
+        (memory("m"), memory("m", dcmOutcomeCode="x", title="changed")),
+        (medium("x", "m", content="c"), medium("x", "m", content="c", title="t")),
+    ],
+)
+def test_what_no_update_can_bring_back_is_made_again_if_asked_for(wanted, live):
+    parents = [memory("m")] if wanted[0][0] == "medium" else []
+    made = again([wanted, *parents], [live, *parents])
+    assert [(step.op, step.live_key) for step in made.steps] == [(REPLACE, live[0][1])]
+    assert made.losses == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "why"),
+    [
+        ([person("p")], [person("p", information="x", newField=1)], "does not know"),
+        ([person("p")], [person("p", information="x"), memory("m", receiverID="p")], "refer"),
+        ([person("p"), memory("m", receiverID="p")], [person("p", information="x")], "refer"),
+        ([memory("m")], [memory("m", dcmOutcomeCode="x"), medium("x", "m")], "belong"),
+        ([memory("m")], [memory("m", dcmOutcomeCode="x"), asset("f", "m")], "refer"),
+        ([person("p", personType="Giver")], [person("p", information="x")], "Giver"),
+    ],
+)
+def test_nothing_is_made_again_if_something_could_get_lost(wanted, live, why):
+    made = again(wanted, live)
+    assert REPLACE not in {step.op for step in made.steps}
+    assert why in " ".join(each.reason for each in made.losses)
+
+
+@given(st.permutations("abcd"), st.sets(st.sampled_from("abcd")))
+def test_media_are_made_again_from_the_first_that_is_out_of_place_and_no_others(order, lost):
+    wanted = [memory("m"), *(medium(x, "m", n, content=x) for n, x in enumerate("abcd"))]
+    kept = [each for each in order if each not in lost]
+    live = [memory("m"), *(medium(x, "m", n, content=x) for n, x in enumerate(kept))]
+    made = again(wanted, live)
+    gone = {step.live_key for step in made.steps if step.op == REPLACE}
+    after = [each for each in kept if each not in gone] + [key for _, key in told(made)]
+    assert made.losses == ()
+    if not lost:
+        # Nobody knows whether that was the order at the snapshot.
+        assert made.steps == ()
+        return
+    assert after == list("abcd")
+    stay = [each for each in kept if each not in gone]
+    assert stay == list("abcd")[: len(stay)]
+
+
+def test_an_order_stays_if_one_of_its_media_cannot_be_made_again():
+    wanted = [memory("m"), medium("a", "m", 0, content="a"), medium("b", "m", 1, content="b")]
+    unknown = {"content": "b", "newField": 1}
+    live = [memory("m"), medium("b", "m", 0, **unknown)]
+    made = again(wanted, live)
+    assert told(made) == [(CREATE, "a")]
+    assert ["order" in each.reason for each in made.losses] == [True]
+
+
 # -- settling
 
 

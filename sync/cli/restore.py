@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     click.Option(["--kind", "kinds"], multiple=True, metavar="K", help="Only this kind."),
     click.Option(["--key", "keys"], multiple=True, metavar="K", help="Only this object."),
     click.Option(["--delete-extra"], is_flag=True, help="Delete what was not there then."),
+    click.Option(["--recreate"], is_flag=True, help="Make again what no change can bring back."),
     deletions_option("With --delete-extra: so many of a kind may go."),
     click.Option(["--resume"], type=ID, metavar="ID", help="Go on with this restore."),
     click.Option(["--dry-run"], is_flag=True, help="Show the plan and send nothing."),
@@ -50,6 +51,7 @@ def command(
     resume: int | None,
     *,
     delete_extra: bool,
+    recreate: bool,
     dry_run: bool,
     yes: bool,
 ) -> Reply:
@@ -66,6 +68,10 @@ def command(
 
     --resume goes on with a restore that was cut, under its old id and with all that was asked for
     then. `aisuru-sync status` names those that are not complete.
+
+    Some changes no call can undo: a field that cannot be emptied or changed, the order of media.
+    They are named, unless --recreate is given: then such an object is deleted and created again, if
+    nothing belongs or refers to it. It is the same object afterwards, but under a new key.
 
     --into makes another agent like it: every reference and URL points to what is made there; what
     it has of the same nature already is changed, not doubled. Its settings are taken over only with
@@ -86,7 +92,9 @@ def command(
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")
     app = door.app()
-    selection = Selection(frozenset(kinds), frozenset(keys), delete_extra, by_kind(accepted))
+    selection = Selection(
+        frozenset(kinds), frozenset(keys), delete_extra, by_kind(accepted), recreate
+    )
     with app.reading() as mirror:
         resumed = None if resume is None else find_restore(mirror, resume, selection.accepted)
         if resumed:
