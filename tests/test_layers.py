@@ -20,7 +20,7 @@ LAYERS = {
     "twin": 3, "wanted": 3,
     "schedule": 3, "systemd": 3,
     "config": 4, "log": 4, "app": 4,
-    "web": 5, "daemon": 5, "cli": 5, "__main__": 6,
+    "web": 5, "drill": 5, "daemon": 5, "cli": 5, "__main__": 6,
 }  # fmt: skip
 """Imports go down; inside a layer only those below, and inside a folder freely."""
 
@@ -38,8 +38,8 @@ BESIDE = {
     ("repair", "backup"), ("repair", "check"), ("repair", "fetch"), ("repair", "refetch"),
     ("refetch", "backup"), ("refetch", "fetch"), ("compare", "backup"), ("compare", "check"),
     ("compare", "fetch"), ("compare", "refetch"),
-    ("app", "config"), ("plan", "order"), ("daemon", "web"), ("cli", "daemon"),
     ("app", "config"), ("plan", "order"), ("plan", "recreate"), ("recreate", "order"),
+    ("cli", "drill"), ("daemon", "drill"), ("cli", "daemon"), ("daemon", "web"),
 }  # fmt: skip
 
 THIRD_PARTIES = {
@@ -63,8 +63,9 @@ THIRD_PARTIES = {
         "replay",
         "api/ping",
         "daemon",
+        "drill",
     },
-    "msgspec": {"document", "config", "schedule", "cli/config", "sandbox/*"},
+    "msgspec": {"document", "config", "schedule", "cli/config", "drill", "sandbox/*"},
     "platformdirs": {"config"},
     "apscheduler": {"daemon"},
     "cronsim": {"schedule"},
@@ -78,7 +79,7 @@ THIRD_PARTIES = {
 }
 """Where each library may be imported."""
 
-MAY_USE_THE_SANDBOX = {"cli/demo", "cli/sandbox"}
+MAY_USE_THE_SANDBOX = {"cli/demo", "cli/sandbox", "drill"}
 MODULES = sorted(ROOT.rglob("*.py"))
 
 

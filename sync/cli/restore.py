@@ -17,10 +17,12 @@ from sync.redact import STARS
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from sync.app import App
     from sync.kind import Kind
+    from sync.mirror.values import Snapshot
     from sync.order import Step
     from sync.plan import Loss, Plan
-    from sync.restore import Restore, RestoreResult
+    from sync.restore import Restore, RestoreResult, Selection
 
 
 @make_command(
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     deletions_option("With --delete-extra: so many of a kind may go."),
     click.Option(["--resume"], type=ID, metavar="ID", help="Go on with this restore."),
     click.Option(["--dry-run"], is_flag=True, help="Show the plan and send nothing."),
+    click.Option(["--drill"], is_flag=True, help="Rehearse it all in the sandbox."),
     click.Option(["--yes"], is_flag=True, help="Do not ask."),
     name="restore",
     short_help="Bring an agent back to what it was.",
@@ -53,6 +56,7 @@ def command(
     delete_extra: bool,
     recreate: bool,
     dry_run: bool,
+    drill: bool,
     yes: bool,
 ) -> Reply:
     """Bring an agent back to its latest complete snapshot, or to another one, or parts of it.
@@ -77,6 +81,9 @@ def command(
     it has of the same nature already is changed, not doubled. Its settings are taken over only with
     --kind memori, and never the name.
 
+    --drill lists the agent as it is now, rebuilds it in a sandbox on this machine, and does the
+    whole restore there: it tells, and ends, as the restore in earnest would. Nothing is sent.
+
     Exit code 6 means: so much would have been deleted that none of that kind was. If it is right,
     say so with --accept-deletions.
     """
@@ -89,7 +96,9 @@ def command(
 
     if resume is not None:
         _goes_with_resume()
-    if not (dry_run or yes or sys.stdin.isatty()):
+    if dry_run and drill:
+        raise UsageError("give either --dry-run or --drill")
+    if not (dry_run or drill or yes or sys.stdin.isatty()):
         raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")
     app = door.app()
     selection = Selection(
@@ -106,6 +115,8 @@ def command(
         into = into or snapshot.source.remote_id
         is_copy = into not in (snapshot.source.remote_id, snapshot.source.name)
         check_selection(mirror, app.kinds, snapshot, selection, is_copy=is_copy)
+    if drill:
+        return _drill(app, snapshot, into, selection)
     with app.restoring("a restore", into) as hands:
         with progress() as watch:
             restore = prepare(hands, snapshot, selection, watch, resumed)
@@ -149,6 +160,24 @@ def _goes_with_resume() -> None:
             f"--resume does not go with {', '.join(said)}",
             "it goes on with what was asked for when the restore began",
         )
+def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") -> Reply:
+    from sync.cli.progress import progress
+    from sync.drill import drill
+
+    with progress() as watch:
+        restore, result = drill(app, snapshot, into, selection, watch)
+    return Reply(
+        data={**_result_json(restore, result), "restore_id": None, "drill": True},
+        text=[
+            "A drill in the sandbox on this machine:",
+            "",
+            *plan_text(restore, app.kinds),
+            *_result_text(restore, result),
+            "",
+            f"Nothing was sent to the remote: {restore.target.name!r} is there as it was.",
+        ],
+        exit_code=result.exit_code,
+    )
 
 
 def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":

@@ -7,7 +7,7 @@ The same path means three things depending on the method: `GET Asset/{file}/{ses
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -16,16 +16,16 @@ from uuid import uuid4
 import flask
 
 from sync.sandbox.collection import present
-from sync.sandbox.filetypes import mime_type
+from sync.sandbox.filetypes import SIGNATURE_BYTES
 from sync.sandbox.remote import Refusal
 from sync.sandbox.routing import Answer, Request, Route
 from sync.sandbox.shapes import AssetBody
-from sync.sandbox.world import ASSET_URL, Asset
+from sync.sandbox.world import ASSET_URL
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage
 
-    from sync.sandbox.world import Document
+    from sync.sandbox.world import Asset, Document
 
 SIZES = "favicon|16x16|32x32|180x180|192x192|300x300|512x512"
 """Suffixes that ask for a smaller picture; the sandbox serves the original (aisuru-api.md 9.2)."""
@@ -52,12 +52,15 @@ def upload(request: Request) -> Answer:
     name = PurePath(part.filename or "")
     if not name.suffix:
         raise Refusal(-506, "File name missing")
-    content = part.read(request.remote.upload_limit_bytes + 1)
-    if not content:
+    file = part.stream
+    size_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if not size_bytes:
         raise Refusal(-504, "The file is empty")
-    if len(content) > request.remote.upload_limit_bytes:
+    if size_bytes > request.remote.upload_limit_bytes:
         raise Refusal(-503, "The file is too long")
-    mime = mime_type(name.suffix[1:], content)
+    mime = request.remote.mime_type(name.suffix[1:], file.read(SIGNATURE_BYTES))
+    file.seek(0)
     if mime is None:
         raise Refusal(-505, "The type or the signature of the file is not allowed")
     asset_id, now = str(uuid4()), request.remote.stamp()
@@ -72,7 +75,8 @@ def upload(request: Request) -> Answer:
         "creationTimestamp": now,
         "lastChangeTimestamp": now,
     }
-    request.remote.world.assets[file_name] = Asset(document, content)
+    world = request.remote.world
+    world.assets[file_name] = world.keep(document, file)
     return {"asset": document}
 
 
@@ -161,9 +165,16 @@ def check_session(request: Request, asset: Asset, session_id: str | None) -> Non
 
 def send(asset: Asset) -> flask.Response:
     """Answer with ETag, Range and conditions; the docs are silent, web servers do so."""
-    etag = hashlib.blake2b(asset.content, digest_size=16).hexdigest()
+    try:
+        with asset.open() as file:
+            etag = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except FileNotFoundError:
+        raise Refusal(-601, "Asset not found") from None
     return flask.send_file(
-        io.BytesIO(asset.content), mimetype=asset.document["mimeType"], etag=etag, max_age=0
+        asset.path or asset.open(),
+        mimetype=asset.document.get("mimeType") or "application/octet-stream",
+        etag=etag,
+        max_age=0,
     )
 
 
@@ -173,6 +184,8 @@ def find(request: Request, file_name: str) -> Asset:
     Raises:
         Refusal: -604 for what is no file name, -601 for an unknown one.
     """
+    if asset := request.remote.world.assets.get(file_name):
+        return asset
     match = re.fullmatch(rf"([\w-]+)(?:@(?:{SIZES}))?(\.\w+)", file_name, re.ASCII)
     if match is None:
         raise Refusal(-604, "Invalid file name")

@@ -35,13 +35,16 @@ _TYPES: dict[str, tuple[str, int, tuple[bytes, ...]]] = {
 }
 """By extension: MIME type, where the signature stands, the signatures."""
 
+SIGNATURE_BYTES = 64
+"""How much of a file is looked at."""
+
 
 def mime_type(extension: str, content: bytes) -> str | None:
     """Tell the MIME type of a file, or None if it may not be uploaded.
 
     Args:
         extension: without the dot, any letter case.
-        content: the whole file; only its beginning is looked at.
+        content: the beginning of the file, or all of it.
     """
     found = _TYPES.get(extension.lower())
     if found is None:

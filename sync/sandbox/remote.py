@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from sync.sandbox.filetypes import mime_type
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -99,6 +101,8 @@ class Remote:
         login_failures: wrong passwords in a row; from `LOGIN_ATTEMPTS` on the account is locked.
         page_cap: a silent maximum of `howMany`, or None.
         upload_limit_bytes: beyond it uploads answer -503.
+        mime_type: tells the MIME type of an upload by its extension and its beginning, or None
+            if it is refused.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class Remote:
         self.clock = clock
         self.page_cap = page_cap
         self.upload_limit_bytes = UPLOAD_LIMIT_BYTES
+        self.mime_type: Callable[[str, bytes], str | None] = mime_type
         self.sessions: dict[str, Session] = {}
         self.tokens: dict[str, Token] = {}
         self.login_failures = 0

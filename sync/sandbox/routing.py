@@ -193,8 +193,8 @@ def _template() -> str:
 def _encode(answer: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(answer)
-    except UnicodeEncodeError:
-        # A lone surrogate, which JSON can spell but UTF-8 cannot.
+    except (UnicodeEncodeError, OverflowError):
+        # A lone surrogate, which JSON can spell but UTF-8 cannot, or a very large integer.
         return json.dumps(answer).encode()
 
 

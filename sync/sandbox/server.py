@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 THREADS = 8
+LARGEST_BODY_BYTES = 2**40
 REMEMBERED_CALLS = 10_000
 
 ROUTES = [
@@ -117,7 +118,13 @@ class Sandbox:
         sockets: dict[int, wasyncore.dispatcher] = {}
         try:
             server = create_server(
-                self._app, map=sockets, host=HOST, port=self._port, threads=THREADS
+                self._app,
+                map=sockets,
+                host=HOST,
+                port=self._port,
+                threads=THREADS,
+                # What is too large is for the remote to say, not for the web server.
+                max_request_body_size=LARGEST_BODY_BYTES,
             )
         except OSError:
             wasyncore.close_all(map=sockets)

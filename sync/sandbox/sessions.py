@@ -69,7 +69,8 @@ def _admit(remote: Remote, agent: Agent, body: SessionBody) -> None:
 def _person(agent: Agent, tag: str | None, pin: str | None) -> Document | None:
     if tag is None:
         return None
-    known = (p for p in agent.people.values() if p.get("tag") == tag and p.get("pin") == pin)
+    people = [*agent.people.values(), *filter(None, [agent.unlisted_giver])]
+    known = (p for p in people if p.get("tag") == tag and p.get("pin") == pin)
     return next(known, None)
 
 

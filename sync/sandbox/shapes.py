@@ -164,6 +164,8 @@ class MemoriBody(TypedDict, total=False):
     enableBoardOfExperts: bool | None
     disableCompletionMediaExtraction: bool | None
     completionConfigNameForQuestionAnswering: str | None
+    completionConfigNameForImportExport: str | None
+    completionConfigNameForDeepThought: str | None
     completionTemperature: Number | None
     completionMaxTokens: int | None
     alwaysAnswerWithCompletion: bool | None
@@ -171,6 +173,7 @@ class MemoriBody(TypedDict, total=False):
     chainingMemoriID: str | None
     chainingBaseURL: str | None
     properties: Any
+    enableMacroFunctions: list[str] | None
     requireLoginToken: bool | None
     scorm: bool | None
 

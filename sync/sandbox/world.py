@@ -8,6 +8,7 @@ not part of it: they die with the sandbox (`remote.py`).
 from __future__ import annotations
 
 import base64
+import io
 import json
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import IO
 
 Document = dict[str, Any]
 """One JSON object as the remote shows it."""
@@ -67,10 +70,29 @@ class Account:
 
 @dataclass
 class Asset:
-    """A file: the record that the remote shows, and the bytes behind it."""
+    """A file: the record that the remote shows, and the bytes behind it.
+
+    Attributes:
+        content: the bytes, if they are kept in memory.
+        path: where they lie, if they are not; if nothing is there, they are lost.
+    """
 
     document: Document
-    content: bytes
+    content: bytes = b""
+    path: Path | None = None
+
+    @classmethod
+    def in_memory(cls, document: Document, file: IO[bytes]) -> Asset:
+        """Keep what was uploaded."""
+        return cls(document, file.read())
+
+    def open(self) -> io.BufferedIOBase:
+        """Open the bytes for reading.
+
+        Raises:
+            FileNotFoundError: they are lost.
+        """
+        return self.path.open("rb") if self.path else io.BytesIO(self.content)
 
 
 @dataclass
@@ -82,6 +104,7 @@ class Agent:
         people, localization_keys, memories: documents by key, in the order of listings. Media
             are embedded in their memory.
         password: the owner's password of a SECRET Memori; write-only, so never in `settings`.
+        unlisted_giver: opens a Giver's sessions, but is not among the people that are shown.
     """
 
     settings: Document
@@ -89,6 +112,7 @@ class Agent:
     localization_keys: dict[str, Document] = field(default_factory=dict)
     memories: dict[str, Document] = field(default_factory=dict)
     password: str | None = None
+    unlisted_giver: Document | None = None
 
     @classmethod
     def empty(cls, name: str, number: int = 0) -> Agent:
@@ -169,12 +193,14 @@ class World:
         agents: by `memoriID`.
         assets: by file name, the last segment of `assetURL`.
         badges: in the order of the listing; they belong to the user (aisuru-api.md 10).
+        keep: makes an asset of its record and an uploaded file.
     """
 
     account: Account
     agents: dict[str, Agent] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
     badges: list[Document] = field(default_factory=list)
+    keep: Callable[[Document, IO[bytes]], Asset] = Asset.in_memory
 
     @classmethod
     def empty(cls) -> World:
@@ -219,13 +245,11 @@ class World:
     def to_json(self) -> dict[str, Any]:
         """Everything durable as one plain, independent dict; bytes in base64."""
         agents = {memori_id: deepcopy(vars(agent)) for memori_id, agent in self.agents.items()}
-        assets = {
-            name: {
-                "document": deepcopy(asset.document),
-                "content": base64.b64encode(asset.content).decode(),
-            }
-            for name, asset in self.assets.items()
-        }
+        assets = {}
+        for name, asset in self.assets.items():
+            with asset.open() as file:
+                content = base64.b64encode(file.read()).decode()
+            assets[name] = {"document": deepcopy(asset.document), "content": content}
         return {
             "account": dict(vars(self.account)),
             "agents": agents,

@@ -1,0 +1,298 @@
+"""A drill: the whole restore, rehearsed in the sandbox on what is live now.
+
+The target is listed anew, as for a look at the plan; from then on nothing leaves this machine. A
+sandbox is loaded with what was listed, with credentials of its own, and the very same restore runs
+there, out of a copy of the mirror. Files are read where they lie; what is written goes into a
+temporary folder that does not outlive the drill.
+"""
+
+import hashlib
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from typing import IO
+
+import msgspec
+import structlog
+
+from sync.api.account import Credentials
+from sync.app import App
+from sync.config import AccountConfig, Config, MemoriConfig, StorageConfig
+from sync.document import Document
+from sync.errors import SyncError
+from sync.fetch import STORED
+from sync.files import FileStore
+from sync.kind import Kind, Scope
+from sync.kinds.file import FILE
+from sync.mirror.excerpt import copy_excerpt
+from sync.mirror.mirror import Mirror
+from sync.mirror.values import Snapshot, Source
+from sync.order import files_of
+from sync.plan import Plan
+from sync.restore import Restore, RestoreResult, Selection, prepare
+from sync.sandbox import Account, Agent, Asset, Sandbox, World
+from sync.sandbox.filetypes import mime_type
+from sync.stop import Stop
+from sync.target import Hands
+from sync.watch import Watch
+
+_USER = "drill"
+_CHUNK_BYTES = 1024 * 1024
+
+
+def drill(
+    app: App, snapshot: Snapshot, into: str, selection: Selection, watch: Watch
+) -> tuple[Restore, RestoreResult]:
+    """Rehearse a restore; tells what it would do, and how it would go.
+
+    Args:
+        app: of the account.
+        snapshot: what things would come back from.
+        into: the Memori that they would come back into, by name or id.
+        selection: what of it.
+        watch: told of progress.
+
+    Raises:
+        SyncError: the sandbox does not show what the remote shows: a bug, and no verdict.
+        as `prepare` and `Restore.replay`.
+    """
+    with ExitStack() as held:
+        with app.restoring("a drill", into) as hands:
+            planned = prepare(hands, snapshot, selection, watch).plan
+            folder = held.enter_context(_folder(hands.mirror.stop))
+            store = _Beside(folder / "files", app.store)
+            own = secrets.token_urlsafe()
+            _copy_mirror(hands, snapshot, _database(folder))
+            world = _world(hands, store, own)
+        # From here on the remote is out of reach: its session is closed.
+        with _as_drill(), _served(world) as url:
+            stage = _Stage(app.config, hands, folder, url, own)
+            stage.store = store
+            with stage.restoring("a drill", hands.target.remote_id) as on_stage:
+                restore = prepare(on_stage, snapshot, selection, watch)
+                _compare(planned, restore.plan)
+                return restore, restore.replay(watch)
+
+
+class _Stage(App):
+    """The program for the sandbox, whatever credentials the environment holds.
+
+    Args:
+        config: of the account.
+        hands: that listed the target.
+        folder: of the drill.
+        url: of the sandbox.
+        own: the sandbox's password, of its account and of its agents.
+    """
+
+    def __init__(self, config: Config, hands: Hands, folder: Path, url: str, own: str) -> None:
+        target, passwords = hands.target, hands.wishes.passwords
+        memoris: tuple[MemoriConfig, ...] = ()
+        if passwords.get(target.remote_id) or passwords.get(target.name):
+            file = folder / "own"
+            file.touch(mode=0o600)
+            file.write_text(own, "utf-8")
+            memoris = (MemoriConfig(id=target.remote_id, password_file=str(file)),)
+        staged = msgspec.structs.replace(
+            config,
+            account=AccountConfig(url, url, (url,), _USER, _USER),
+            memori=memoris,
+            storage=StorageConfig(_database(folder), str(folder / "files")),
+        )
+        super().__init__(staged, hands.mirror.stop, hands.account.access.transport.redactor)
+        self._own = Credentials(_USER, _USER, own)
+
+    def credentials(self) -> Credentials:
+        """Those of the sandbox."""
+        return self._own
+
+
+class _Beside(FileStore):
+    """A store of its own that reads what another one has, and changes nothing there."""
+
+    def __init__(self, root: Path, other: FileStore) -> None:
+        super().__init__(root)
+        self._other = other
+
+    def path(self, sha256: str) -> Path:
+        """Where a blob lies, here or there."""
+        own = super().path(sha256)
+        return own if own.exists() else self._other.path(sha256)
+
+    def place(self, incoming: Path, sha256: str) -> None:
+        """Put a file here."""
+        own = super().path(sha256)
+        own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        incoming.replace(own)
+
+    def note_name(self, sha256: str) -> None:
+        """Nothing here is to last."""
+
+
+@contextmanager
+def _folder(stop: Stop) -> Iterator[Path]:
+    """A private folder that is gone afterwards, whatever happens."""
+    folder = None
+    try:
+        with stop.shield():
+            folder = Path(tempfile.mkdtemp(prefix="aisuru-sync-drill-"))
+        yield folder
+    finally:
+        with stop.shield():
+            if folder:
+                rmtree(folder)
+
+
+@contextmanager
+def _as_drill() -> Iterator[None]:
+    """Mark what is logged, and say of an error what it does not mean."""
+    try:
+        with structlog.contextvars.bound_contextvars(drill=True):
+            yield
+    except SyncError as error:
+        error.hint = "it was a drill: nothing was sent to the remote"
+        raise
+
+
+@contextmanager
+def _served(world: World) -> Iterator[str]:
+    """A sandbox at work; gives its URL."""
+    sandbox = Sandbox(world)
+    # What is uploaded was on the remote before: how large and of which types files may be there
+    # is not known (aisuru-api.md 9.1).
+    sandbox.remote.upload_limit_bytes = sys.maxsize
+    sandbox.remote.mime_type = _any_type
+    with sandbox:
+        yield sandbox.url
+
+
+def _any_type(extension: str, start: bytes) -> str:
+    return mime_type(extension, start) or "application/octet-stream"
+
+
+def _database(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mirror.db'}"
+
+
+def _owner(mirror: Mirror) -> Source:
+    (owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
+    return owner
+
+
+def _copy_mirror(hands: Hands, snapshot: Snapshot, url: str) -> None:
+    """Copy what a restore works with: `prepare` reads no more than this."""
+    mirror, owner = hands.mirror, _owner(hands.mirror)
+    wanted = {
+        hands.target: None,
+        snapshot.source: snapshot.id,
+        owner: mirror.sibling(snapshot.id, owner),
+    }
+    copy = Mirror(url, hands.kinds, mirror.stop)
+    try:
+        copy.migrate()
+        copy_excerpt(mirror, copy, wanted)
+    finally:
+        copy.close()
+
+
+def _world(hands: Hands, store: FileStore, own: str) -> World:
+    """What was listed just now as a world, with credentials of its own."""
+    mirror, kinds, target, owner = hands.mirror, hands.kinds, hands.target, _owner(hands.mirror)
+    pin = f"{secrets.randbelow(10**6):06}"
+    world = World(
+        Account(owner.remote_id, _USER, f"{_USER}@example.org", _USER, own),
+        assets=_assets(hands, owner, store),
+        badges=list(mirror.documents(owner, kinds["badge"])),
+        keep=partial(_keep, store),
+    )
+    for document in mirror.documents(owner, kinds["memori"]):
+        privacy = document.get("privacyType")
+        agent = Agent(
+            settings={
+                **document,
+                "giverTag": _USER,
+                "giverPIN": pin,
+                "secretToken": own if privacy == "PRIVATE" else None,
+            },
+            password=own if privacy == "SECRET" else None,
+            unlisted_giver={"personType": "Giver", "tag": _USER, "pin": pin},
+        )
+        world.agents[agent.memori_id] = agent
+    agent = world.agents[target.remote_id]
+    agent.people = _by_key(mirror, target, kinds["person"])
+    agent.localization_keys = _by_key(mirror, target, kinds["localization_key"])
+    agent.memories = _by_key(mirror, target, kinds["memory"])
+    _embed(mirror, target, kinds["medium"], agent.memories)
+    return world
+
+
+def _by_key(mirror: Mirror, source: Source, kind: Kind) -> dict[str, Document]:
+    return {kind.key_of(each): each for each in mirror.documents(source, kind)}
+
+
+def _embed(mirror: Mirror, source: Source, kind: Kind, parents: Mapping[str, Document]) -> None:
+    """Put children back into their parents' lists, in order."""
+    place = kind.parent
+    if place is None:
+        raise ValueError(f"{kind.name} has no parent")
+    for parent in parents.values():
+        parent[place.field] = []
+    documents = mirror.documents(source, kind)
+    for each in sorted(documents, key=lambda document: document.get(place.position) or 0):
+        child = {name: each[name] for name in each if name not in (place.key, place.position)}
+        parents[each[place.key]][place.field].append(child)
+
+
+def _assets(hands: Hands, owner: Source, store: FileStore) -> dict[str, Asset]:
+    """{file name: file} of the account; what was not stored is lost here."""
+    mirror, kind = hands.mirror, hands.kinds["asset"]
+    stored = {
+        each["key"]: str(each["sha256"])
+        for each in mirror.documents(owner, FILE)
+        if each.get("status") == STORED
+    }
+    lost = store.root / "lost"
+    assets: dict[str, Asset] = {}
+    for document in mirror.documents(owner, kind):
+        found = [stored[ref.key] for ref in files_of(kind, document) if ref.key in stored]
+        name = kind.address(document)["fileName"]
+        is_name = name and name not in assets
+        assets[name if is_name else kind.key_of(document)] = Asset(
+            document, path=store.path(found[0]) if found else lost
+        )
+    return assets
+
+
+def _keep(store: FileStore, document: Document, file: IO[bytes]) -> Asset:
+    """An upload as an asset: its bytes came out of the store, so that is where they are."""
+    digest = hashlib.sha256()
+    for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""):
+        digest.update(chunk)
+    return Asset(document, path=store.path(digest.hexdigest()))
+
+
+def _compare(planned: Plan, staged: Plan) -> None:
+    """Insist on the same plan in the sandbox: else it is not what the remote shows.
+
+    Raises:
+        SyncError: it is another one.
+    """
+    if planned == staged:
+        return
+    apart = {
+        ident[0]
+        for one, other in ((planned, staged), (staged, planned))
+        for ident in (
+            *(each.ident for each in one.steps if each not in other.steps),
+            *(each.ident for each in one.losses if each not in other.losses),
+            *(each for each in one.matches if each not in other.matches),
+            *(each for each in one.extras if each not in other.extras),
+        )
+    }
+    kinds = ", ".join(sorted(apart)) or "in another order"
+    raise SyncError(f"this is a bug: the sandbox does not show what the remote shows ({kinds})")
