@@ -24,7 +24,7 @@ from sync.api.account import Credentials
 from sync.app import App
 from sync.config import AccountConfig, Config, MemoriConfig, StorageConfig
 from sync.document import Document
-from sync.errors import SyncError
+from sync.errors import StorageError, SyncError
 from sync.fetch import STORED
 from sync.files import FileStore
 from sync.kind import Kind, Scope
@@ -34,7 +34,8 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
 from sync.order import files_of
 from sync.plan import Plan
-from sync.restore import Restore, RestoreResult, Selection, prepare
+from sync.restore import Restore, RestoreResult, prepare
+from sync.selection import Selection
 from sync.sandbox import Account, Agent, Asset, Sandbox, World
 from sync.sandbox.filetypes import mime_type
 from sync.stop import Stop
@@ -100,7 +101,9 @@ class _Stage(App):
             memoris = (MemoriConfig(id=target.remote_id, password_file=str(file)),)
         staged = msgspec.structs.replace(
             config,
-            account=AccountConfig(url, url, (url,), _USER, _USER),
+            account=AccountConfig(
+                backend_url=url, engine_url=url, asset_urls=(url,), tenant=_USER, user=_USER
+            ),
             memori=memoris,
             storage=StorageConfig(_database(folder), str(folder / "files")),
         )
@@ -140,12 +143,21 @@ def _folder(stop: Stop) -> Iterator[Path]:
     folder = None
     try:
         with stop.shield():
-            folder = Path(tempfile.mkdtemp(prefix="aisuru-sync-drill-"))
+            folder = _made_folder()
         yield folder
     finally:
         with stop.shield():
             if folder:
                 rmtree(folder)
+
+
+def _made_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="aisuru-sync-drill-"))
+    except OSError as error:
+        raise StorageError(
+            f"cannot make a temporary folder: {error.strerror}", "check $TMPDIR"
+        ) from None
 
 
 @contextmanager

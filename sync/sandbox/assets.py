@@ -7,6 +7,7 @@ The same path means three things depending on the method: `GET Asset/{file}/{ses
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 from pathlib import PurePath
@@ -171,7 +172,7 @@ def send(asset: Asset) -> flask.Response:
     except FileNotFoundError:
         raise Refusal(-601, "Asset not found") from None
     return flask.send_file(
-        asset.path or asset.open(),
+        asset.path or io.BytesIO(asset.content),
         mimetype=asset.document.get("mimeType") or "application/octet-stream",
         etag=etag,
         max_age=0,
