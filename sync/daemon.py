@@ -26,6 +26,7 @@ from sync.api.ping import Ping
 from sync.app import App
 from sync.backup import backup
 from sync.check import check
+from sync.drill import drill
 from sync.errors import (
     AccountRefused,
     DamageFound,
@@ -35,10 +36,13 @@ from sync.errors import (
     UsageError,
     worst,
 )
+from sync.kind import Scope
 from sync.mirror import jobs
 from sync.schedule import Attempts, Entry, due_at, next_time
+from sync.selection import Selection
 from sync.stop import Stop
 from sync.systemd import Systemd
+from sync.wanted import choose_snapshot
 from sync.web import Metrics, serving
 
 _TICK_S = 5.0
@@ -267,12 +271,33 @@ class Daemon:
             for each in report.damage[:_SHOWN]:
                 self._log.error("damage.found", what=each.what, where=each.where, why=each.problem)
             return DamageFound.exit_code if report.damage else 0
+        if entry.job == "drill":
+            return self._rehearse(entry)
         memoris = (entry.memori,) if entry.memori else ()
         with app.writing("a scheduled backup") as mirror, app.account() as account:
             wishes = app.wishes(memoris, entry.kinds, "schedule")
             result = backup(account, mirror, app.store, app.kinds, wishes, self._watch)
             self._metrics.run_done(result.snapshots, account.repeats)
         return result.exit_code
+
+    def _rehearse(self, entry: Entry) -> int:
+        """Rehearse the restore of an agent, or of all that are backed up, one after another."""
+        app = self._app
+        names = [entry.memori] if entry.memori else app.memoris
+        with app.reading() as mirror:
+            names = names or [
+                each.remote_id
+                for each in mirror.sources()
+                if each.scope is Scope.MEMORI and each.gone_at is None
+            ]
+            snapshots = [choose_snapshot(mirror, name) for name in names]
+        exit_codes = []
+        for each in snapshots:
+            into = each.source.remote_id
+            _, result = drill(app, each, into, Selection(), self._watch)
+            self._log.info("drill.done", memori=each.source.name, verified=result.verified)
+            exit_codes.append(result.exit_code)
+        return worst(exit_codes)
 
     def _watch(self, name: str, what: str, number: int, of: int | None) -> None:
         """Notice that a job gets on."""

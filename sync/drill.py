@@ -35,9 +35,9 @@ from sync.mirror.values import Snapshot, Source
 from sync.order import files_of
 from sync.plan import Plan
 from sync.restore import Restore, RestoreResult, prepare
-from sync.selection import Selection
 from sync.sandbox import Account, Agent, Asset, Sandbox, World
 from sync.sandbox.filetypes import mime_type
+from sync.selection import Selection
 from sync.stop import Stop
 from sync.target import Hands
 from sync.watch import Watch

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sync.mirror.values import Snapshot
     from sync.order import Step
     from sync.plan import Loss, Plan
-    from sync.restore import Restore, RestoreResult, Selection
+    from sync.restore import Restore, RestoreResult
 
 
 @make_command(
@@ -160,6 +160,8 @@ def _goes_with_resume() -> None:
             f"--resume does not go with {', '.join(said)}",
             "it goes on with what was asked for when the restore began",
         )
+
+
 def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") -> Reply:
     from sync.cli.progress import progress
     from sync.drill import drill
