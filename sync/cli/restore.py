@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sync.order import Step
     from sync.plan import Loss, Plan
     from sync.restore import Restore, RestoreResult
+    from sync.selection import Selection
 
 
 @make_command(
