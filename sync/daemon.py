@@ -143,6 +143,9 @@ class Daemon:
                     self._due.setdefault(entry.name, entry)
                 entry = self._said.get_nowait()
         self._alive_at = time.monotonic()
+        if self._stop.event.is_set():
+            # What the signal raised may have been swallowed, as logging does.
+            raise Interrupted(self._stop.why)
         if self._wants_reload:
             self._reload()
         if abs(_offset() - self._clock) > _JUMP_S:

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from workplace import Workplace
 
-from sync.api.transport import GRACE_S
 from sync.mirror.database import open_database
 from sync.mirror.lock import hold
 from sync.sandbox import Fault, FaultSet, Sandbox, World
@@ -221,7 +220,6 @@ def test_a_stop_in_mid_backup_ends_it_within_ten_seconds(
         go_on.set()
         assert (code, told["exit_code"]) == (0, 0)
         assert took_s < 10
-        assert GRACE_S < 10
         statuses = Counter(status for (status,) in workplace.sql("select status from snapshot"))
         assert "interrupted" in statuses
         assert "running" not in statuses
@@ -333,7 +331,7 @@ def test_a_command_works_beside_the_service(
     service = serving()
     service.until("job.finished")
     workplace.backup()
-    assert workplace.run("status", "--max-age", "1h").code in (0, 7)
+    assert len(workplace.sql("select distinct run_id from snapshot")) == 2
     assert service.end()[0] == 0
 
 
@@ -400,7 +398,7 @@ def test_a_job_that_is_stuck_starves_the_watchdog(
 def test_health_and_metrics_say_how_the_mirror_is(
     workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
 ):
-    settled(workplace, sandbox, NIGHTLY.replace('0 3 * * *"', '0 3 * * *"\nmemori = "Guide"'))
+    settled(workplace, sandbox)
     service = serving()
     service.until("job.finished")
     status, page = service.get("/healthz")
@@ -418,10 +416,6 @@ def test_health_and_metrics_say_how_the_mirror_is(
     for secret in (sandbox.world.account.password, *sandbox.tokens, "271828", "001234"):
         assert secret not in metrics
         assert secret not in page
-    workplace.sql("select 1")
-    service.shift(30 * 3600)
-    service.send(signal.SIGSTOP)
-    service.send(signal.SIGCONT)
     service.end()
 
 
