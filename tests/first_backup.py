@@ -30,8 +30,8 @@ class FirstBackups:
     folder: Path
     _known: dict[tuple[str, str], "_Copy"] = field(default_factory=dict)
 
-    def put(self, world: World, database: str, into: Path) -> bool:
-        """Put a copy where the backup would have made it; False if there is none yet.
+    def put(self, world: World, database: str, into: Path) -> dict[str, Any] | None:
+        """Put a copy where the backup would have made it; gives what that told, None if none is.
 
         Args:
             world: that would be backed up.
@@ -40,26 +40,27 @@ class FirstBackups:
         """
         copy = self._known.get(_ident(world, database))
         if copy is None:
-            return False
+            return None
         shutil.copytree(copy.folder, into, dirs_exist_ok=True)
         if copy.rows:
             _insert(database, copy.rows)
-        return True
+        return copy.told
 
-    def keep(self, world: World, database: str, made: Path) -> None:
-        """Keep what a backup just made."""
+    def keep(self, world: World, database: str, made: Path, told: dict[str, Any]) -> None:
+        """Keep what a backup just made, and told."""
         folder = self.folder / str(len(self._known))
         shutil.copytree(made / "files", folder / "files")
         for file in made.glob("mirror.db*"):
             shutil.copy2(file, folder)
         rows = {} if database.startswith("sqlite") else _select(database)
-        self._known[_ident(world, database)] = _Copy(folder, rows)
+        self._known[_ident(world, database)] = _Copy(folder, rows, told)
 
 
 @dataclass
 class _Copy:
     folder: Path
     rows: dict[str, list[dict[str, Any]]]
+    told: dict[str, Any]
 
 
 def _ident(world: World, database: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ def test_a_clone_knows_what_the_first_one_knew_and_all_of_it_is_its_own(
     guide.memories["m-tale-1"]["answers"][0]["text"] += (
         f' <img src="{next(iter(world.assets.values())).document["assetURL"]}">'
     )
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)["Guide"]
 
     result = clone(work)
@@ -53,7 +53,7 @@ def test_a_clone_knows_what_the_first_one_knew_and_all_of_it_is_its_own(
 def test_a_second_clone_sends_nothing_and_a_later_one_only_what_changed(
     work: Workplace, sandbox: Sandbox, world: World, guide: Agent, twin: Agent
 ):
-    work.backup()
+    work.first_backup()
     clone(work)
     sandbox.calls.clear()
     assert clone(work)["steps"] == {"create": 0, "update": 0, "delete": 0, "upload": 0}
@@ -71,7 +71,7 @@ def test_what_it_has_of_the_same_nature_is_changed_and_not_doubled(
     key = "p-of-its-own"
     anna = guide.people["p-anna-1"]
     twin.people[key] = {**anna, "personID": key, "name": "Annie"}
-    work.backup()
+    work.first_backup()
     clone(work)
     assert twin.people[key]["name"] == "Anna"
     assert len(twin.people) == 2
@@ -83,7 +83,7 @@ def test_settings_come_along_only_if_they_are_named_and_never_the_name(
     work: Workplace, guide: Agent, twin: Agent
 ):
     guide.settings["description"] = "All about the museum"
-    work.backup()
+    work.first_backup()
     clone(work)
     assert twin.settings.get("description") != "All about the museum"
     clone(work, "--kind", "memori")
@@ -94,7 +94,7 @@ def test_settings_come_along_only_if_they_are_named_and_never_the_name(
 def test_extras_of_a_clone_go_only_if_they_are_told_to(
     work: Workplace, world: World, guide: Agent, twin: Agent
 ):
-    work.backup()
+    work.first_backup()
     clone(work)
     twin.memories["m-own"] = {**next(iter(twin.memories.values())), "memoryID": "m-own"}
     twin.memories["m-own"]["media"] = []
@@ -105,7 +105,7 @@ def test_extras_of_a_clone_go_only_if_they_are_told_to(
 
 
 def test_a_cloned_file_is_no_successor_of_the_first_one(work: Workplace, world: World, twin: Agent):
-    work.backup()
+    work.first_backup()
     clone(work)
     (first,) = [n for n, e in world.assets.items() if e.document["memoriID"] != twin.memori_id]
     asset = first.removesuffix(".png")
@@ -122,7 +122,7 @@ def test_a_cloned_file_is_no_successor_of_the_first_one(work: Workplace, world: 
 def test_a_clone_that_is_lost_again_comes_back_like_any_other_agent(
     work: Workplace, world: World, twin: Agent
 ):
-    work.backup()
+    work.first_backup()
     clone(work)
     work.backup()
     before = what_is_there(world)
@@ -149,7 +149,7 @@ def test_a_clone_whose_answers_were_lost_goes_on_and_doubles_nothing(
     sandbox = serve(world, faults=faults)
     sandbox.start()
     workplace.settle(sandbox)
-    workplace.backup()
+    workplace.first_backup()
     for _ in range(4):
         outcome = workplace.run("restore", "--memori", "Guide", "--into", "Twin", "--yes", "--json")
         if outcome.code == 0:
@@ -161,7 +161,7 @@ def test_a_clone_whose_answers_were_lost_goes_on_and_doubles_nothing(
 
 
 def test_an_agent_that_is_not_there_cannot_be_made_like_another(work: Workplace, twin: Agent):
-    work.backup()
+    work.first_backup()
     outcome = work.run("restore", "--memori", "Guide", "--into", "Nobody", "--yes")
     assert outcome.code == 2
     assert "owns no Memori 'Nobody'" in outcome.err

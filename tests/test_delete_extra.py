@@ -12,7 +12,7 @@ def guide(world: World) -> Agent:
 
 
 def test_what_was_not_there_goes_and_all_is_as_it_was(work: Workplace, world: World, guide: Agent):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     add_people(guide, 2)
     add_memory(guide, "m-new")
@@ -29,7 +29,7 @@ def test_what_was_not_there_goes_and_all_is_as_it_was(work: Workplace, world: Wo
 
 
 def test_without_being_told_to_it_deletes_nothing(work: Workplace, guide: Agent):
-    work.backup()
+    work.first_backup()
     add_people(guide, 2)
     assert restore(work)["steps"]["delete"] == 0
     assert "p-new-0" in guide.people
@@ -39,7 +39,7 @@ def test_a_set_of_messages_is_cut_back_from_its_end(work: Workplace, world: Worl
     keys = guide.localization_keys
     for number in (1, 2):
         keys[f"HELLO_{number}"] = {"key": f"HELLO_{number}", "value": f"hello {number}"}
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     for number in (3, 4, 10):
         keys[f"HELLO_{number}"] = {"key": f"HELLO_{number}", "value": f"hello {number}"}
@@ -49,7 +49,7 @@ def test_a_set_of_messages_is_cut_back_from_its_end(work: Workplace, world: Worl
 
 
 def test_only_what_is_chosen_goes(work: Workplace, guide: Agent):
-    work.backup()
+    work.first_backup()
     add_people(guide, 1)
     add_memory(guide, "m-new")
     restore(work, "--delete-extra", "--kind", "memory")
@@ -58,7 +58,7 @@ def test_only_what_is_chosen_goes(work: Workplace, guide: Agent):
 
 
 def test_uploaded_files_go_only_if_their_kind_is_named(work: Workplace, world: World, guide: Agent):
-    work.backup()
+    work.first_backup()
     ((_, asset),) = world.assets.items()
     name = "22222222-aaaa-4bbb-8ccc-000000000009.png"
     facts = {"assetID": name[:-4], "assetURL": f"https://assets.memori.ai/api/v2/asset/{name}"}
@@ -73,7 +73,7 @@ def test_uploaded_files_go_only_if_their_kind_is_named(work: Workplace, world: W
 def test_more_than_anyone_would_believe_stays_until_a_human_agrees(
     work: Workplace, sandbox: Sandbox, guide: Agent
 ):
-    work.backup()
+    work.first_backup()
     add_people(guide, 30)
     guide.memories["m-hours-1"]["title"] = "Changed"
     result = restore(work, "--delete-extra", code=6)
@@ -107,7 +107,7 @@ def test_nothing_goes_as_long_as_something_did_not_come_back(
     faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, status=200, body=refusal)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         del guide.people["p-anna-1"]
         guide.memories["m-tale-1"]["receiverID"] = None
         add_memory(guide, "m-new")
@@ -129,5 +129,5 @@ def test_nothing_goes_as_long_as_something_did_not_come_back(
     ],
 )
 def test_what_makes_no_sense_is_refused(work: Workplace, args: tuple[str, ...]):
-    work.backup()
+    work.first_backup()
     assert work.run("restore", "--yes", *args).code == 2

@@ -116,7 +116,7 @@ def test_of_a_ruined_agent_it_tells_what_the_restore_then_does(
 def test_of_an_agent_whose_file_is_lost_here_and_there_it_tells_the_failure(
     work: Workplace, world: World, harm: str
 ):
-    work.backup()
+    work.first_backup()
     blob = blob_of(work)
     if harm == "lost":
         blob.unlink()
@@ -129,7 +129,7 @@ def test_of_an_agent_whose_file_is_lost_here_and_there_it_tells_the_failure(
 
 
 def test_a_version_that_is_damaged_is_told_of(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     ruin(world)
     harm = "update change set document = json_set(document, '$.title', 'Mallory') where key = '{}'"
     execute(work, harm.format("m-hours-1"))
@@ -138,7 +138,7 @@ def test_a_version_that_is_damaged_is_told_of(work: Workplace, world: World):
 
 
 def test_files_with_other_bytes_than_those_backed_up_are_told_of(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     world.assets.clear()
     restore(work)
     (asset,) = world.assets.values()
@@ -182,7 +182,7 @@ def test_a_copy_into_another_agent_is_rehearsed_too(
 
 
 def test_extras_are_deleted_in_the_drill_alone(work: Workplace, world: World, guide: Agent):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     add_people(guide, 2)
     guide.memories["m-new"] = {**guide.memories["m-tale-1"], "memoryID": "m-new"}
@@ -193,7 +193,7 @@ def test_extras_are_deleted_in_the_drill_alone(work: Workplace, world: World, gu
 
 
 def test_more_than_anyone_would_believe_is_held_in_the_drill_too(work: Workplace, guide: Agent):
-    work.backup()
+    work.first_backup()
     add_people(guide, 30)
     guide.memories["m-hours-1"]["title"] = "Changed"
     drill_then_earnest(work, "--delete-extra", code=6)
@@ -201,7 +201,7 @@ def test_more_than_anyone_would_believe_is_held_in_the_drill_too(work: Workplace
 
 
 def test_single_objects_are_rehearsed_with_what_they_need(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     ruin(world)
     world.agent("Guide").memories.clear()
     done = drill_then_earnest(work, "--kind", "memory", "--key", "m-tale-1")
@@ -223,7 +223,7 @@ def test_agents_behind_a_password_are_rehearsed_with_one_of_the_sandbox(
     more = '[[memori]]\nname = "Guide"\npassword_file = "own"\n' if privacy == "SECRET" else ""
     with serve(world) as sandbox:
         workplace.settle(sandbox, more)
-        workplace.backup()
+        workplace.first_backup()
         ruin(world)
         drill_then_earnest(workplace)
         guide.settings.update(privacyType="PUBLIC", secretToken=None)
@@ -234,7 +234,7 @@ def test_an_agent_whose_giver_is_not_among_its_people_is_rehearsed(
     work: Workplace, world: World, guide: Agent
 ):
     guide.unlisted_giver = guide.people.pop(guide.giver["personID"])
-    work.backup()
+    work.first_backup()
     ruin(world)
     drill_then_earnest(work)
 
@@ -269,7 +269,7 @@ def test_a_file_that_was_on_the_remote_may_go_back_there(work: Workplace, world:
     url = f"https://assets.memori.ai/api/v2/asset/{file_name}"
     facts = {"assetID": "x", "assetURL": url, "originalFileName": stem, "engineMemoryID": None}
     world.assets[file_name] = Asset({**asset.document, **facts}, b"no signature that is known")
-    work.backup()
+    work.first_backup()
     assert drill(work)["done"] == 0
     del world.assets[file_name]
     assert drill(work)["verified"] is True
@@ -350,7 +350,7 @@ def test_nothing_is_sent_to_the_remote_and_the_mirror_keeps_its_listing_alone(
 def test_json_says_that_it_was_a_drill_and_the_text_that_nothing_was_sent(
     work: Workplace, world: World
 ):
-    work.backup()
+    work.first_backup()
     ruin(world)
     told = drill(work)
     assert told["drill"] is True
@@ -364,7 +364,7 @@ def test_json_says_that_it_was_a_drill_and_the_text_that_nothing_was_sent(
 
 
 def test_an_agent_that_is_as_it_was_has_nothing_to_rehearse(work: Workplace):
-    work.backup()
+    work.first_backup()
     assert drill(work)["verified"] is True
     out = work.run("restore", "--drill").out
     assert "nothing to do" in out
@@ -372,7 +372,7 @@ def test_an_agent_that_is_as_it_was_has_nothing_to_rehearse(work: Workplace):
 
 
 def test_a_drill_and_a_look_at_the_plan_are_two_things(work: Workplace):
-    work.backup()
+    work.first_backup()
     outcome = work.run("restore", "--drill", "--dry-run")
     assert outcome.code == 2
     assert "either --dry-run or --drill" in outcome.err
@@ -424,7 +424,7 @@ def test_the_sandbox_gets_credentials_of_its_own(
     monkeypatch.setenv("AISURU_SYNC_PASSWORD", "Correct-horse-1")
     with Sandbox(world, middleware=lambda app: handing_out(inner(app))) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         ruin(world)
         drill(workplace, "-v")
     assert len(secrets) == 7
@@ -457,7 +457,7 @@ def test_a_drill_that_is_interrupted_leaves_nothing(
 
         return answer
 
-    work.backup()
+    work.first_backup()
     ruin(world)
     there = what_is_there(world)
     monkeypatch.setattr("sync.drill.Sandbox", functools.partial(Sandbox, middleware=interrupting))
@@ -474,7 +474,7 @@ def test_a_drill_that_is_interrupted_leaves_nothing(
 def test_a_sandbox_that_does_not_show_what_is_there_is_a_bug_and_no_verdict(
     work: Workplace, world: World, monkeypatch
 ):
-    work.backup()
+    work.first_backup()
     ruin(world)
 
     def other(staged: World, **options: Any) -> Sandbox:

@@ -164,7 +164,7 @@ def lose_and_restore(work: Workplace, world: World) -> tuple[int, int]:
 def test_diff_tells_each_field_for_people_and_machines_with_pins_as_stars(
     work: Workplace, world: World
 ):
-    first = work.backup()["snapshots"][1]["id"]
+    first = work.first_backup()["snapshots"][1]["id"]
     agent = world.agent("Guide")
     agent.people["p-anna-1"] |= {"name": "Anna B.", "pin": "009999"}
     agent.memories["m-hours-1"]["answers"][0]["text"] = "Closed"
@@ -201,7 +201,7 @@ def test_diff_tells_each_field_for_people_and_machines_with_pins_as_stars(
 
 
 def test_two_states_that_are_equal_have_no_differences_and_end_with_0(work: Workplace):
-    first = work.backup()["snapshots"][1]["id"]
+    first = work.first_backup()["snapshots"][1]["id"]
     work.backup()
     outcome = work.run("diff", str(first), "--exit-code")
     told = "Guide, from snapshot 2 to 4\n\nno differences\n"
@@ -219,19 +219,19 @@ def test_two_states_that_are_equal_have_no_differences_and_end_with_0(work: Work
         ("log ghost", "no kind 'ghost'"),
         ("log person ghost", "never held a person 'ghost'"),
         ("log --memori Ghost", "no Memori 'Ghost'"),
-        ("log --since yesterday", "not a time"),
+        ("log --since someday", "not a time"),
         ("status --max-age soon", "not a duration"),
     ],
 )
 def test_a_wrong_question_ends_with_2_and_says_so(work: Workplace, args: str, part: str):
-    work.backup()
+    work.first_backup()
     expect(work.run(*args.split()), 2, part)
     document = work.run(*args.split(), "--json").json
     assert (document["exit_code"], part in document["error"]["message"]) == (2, True)
 
 
 def test_log_tells_who_changed_and_when_for_people_and_machines(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     world.agent("Guide").people["p-anna-1"]["name"] = "Anna B."
     second = work.backup()["snapshots"][1]["id"]
 
@@ -251,7 +251,7 @@ def test_log_tells_who_changed_and_when_for_people_and_machines(work: Workplace,
 
 def test_log_can_be_narrowed_down(work: Workplace, world: World):
     fill(world, world.add_agent("Archive"))
-    work.backup()
+    work.first_backup()
 
     def names(*args: str) -> set[str]:
         changes = work.run("log", "--json", *args).json["changes"]
@@ -299,7 +299,7 @@ def test_what_was_changed_after_it_came_back_is_the_only_difference(work: Workpl
     before, _ = lose_and_restore(work, world)
     (memory,) = [e for e in world.agent("Guide").memories.values() if e["title"] == "Opening hours"]
     memory["media"][0]["title"] = "plan"
-    work.backup()
+    work.first_backup()
     (change,) = work.run("diff", str(before), "--json").json["changes"]
     assert (change["kind"], change["op"], change["was"]) == ("medium", "updated", "x-map-1")
     assert change["fields"] == {"title": ["map", "plan"]}
@@ -340,7 +340,7 @@ def age(work: Workplace, hours: int) -> None:
 
 
 def test_a_source_is_as_old_as_the_kind_that_was_not_seen_for_longest(work: Workplace):
-    work.backup()
+    work.first_backup()
     age(work, 30)
     assert work.run("status").code == 0
     work.backup("--kind", "person")
@@ -374,7 +374,7 @@ def test_what_was_never_seen_whole_is_too_old_at_any_age(work: Workplace, world:
 
 def test_an_agent_that_is_gone_is_not_too_old(work: Workplace, sandbox: Sandbox, world: World):
     other = world.add_agent("Archive")
-    work.backup()
+    work.first_backup()
     age(work, 30)
     del world.agents[other.memori_id]
     work.backup()
@@ -391,7 +391,7 @@ def test_an_agent_that_the_settings_no_longer_name_is_told_of_and_not_too_old(
     work: Workplace, sandbox: Sandbox, world: World
 ):
     world.add_agent("Archive")
-    work.backup()
+    work.first_backup()
     age(work, 30)
     work.settle(sandbox, '[[memori]]\nname = "Guide"\n')
     work.backup()
@@ -413,7 +413,7 @@ def test_status_names_files_that_are_not_there_and_restores_that_were_cut(
     fault = Fault(path="/memori/v2/person/*", method="POST", status=500)
     with serve(world, faults=FaultSet([fault])) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         medium["url"] = lost
         workplace.backup(code=3)
         del world.agent("Guide").people["p-anna-1"]

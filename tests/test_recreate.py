@@ -43,7 +43,7 @@ def spoil(agent: Agent) -> None:
 def test_fields_that_cannot_be_emptied_and_the_order_of_media_come_back(
     work: Workplace, sandbox: Sandbox, world: World, guide: Agent
 ):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     spoil(guide)
     told = restore(work)
@@ -65,7 +65,7 @@ def test_fields_that_cannot_be_emptied_and_the_order_of_media_come_back(
 
 
 def test_a_medium_lost_from_the_middle_comes_back_there(work: Workplace, guide: Agent):
-    work.backup()
+    work.first_backup()
     del guide.memories["m-tale-1"]["media"][1]
     plan = work.run("restore", "--recreate", "--dry-run", "--json").json["plan"]
     assert [(each["op"], each["key"]) for each in plan] == [
@@ -80,7 +80,7 @@ def test_a_medium_lost_from_the_middle_comes_back_there(work: Workplace, guide: 
 def test_an_order_that_the_owner_chose_without_another_change_is_left_alone(
     work: Workplace, sandbox: Sandbox, guide: Agent
 ):
-    work.backup()
+    work.first_backup()
     guide.memories["m-tale-1"]["media"].reverse()
     work.backup()
     assert restore(work, "--recreate")["not_restorable"] == []
@@ -91,7 +91,7 @@ def test_an_order_that_the_owner_chose_without_another_change_is_left_alone(
 def test_what_others_belong_or_refer_to_is_left_alone_and_named(
     work: Workplace, sandbox: Sandbox, world: World, guide: Agent
 ):
-    work.backup()
+    work.first_backup()
     guide.people["p-anna-1"]["information"] = "gossip"
     guide.memories["m-tale-1"]["dcmOutcomeCode"] = "7"
     spoiled = deepcopy(what_is_there(world))
@@ -108,7 +108,7 @@ def test_what_is_made_again_is_not_held_for_deleted(work: Workplace, world: Worl
     for number in range(15):
         person = {**guide.people["p-bruno"], "personID": f"p{number}", "tag": f"T{number}"}
         guide.people[f"p{number}"] = person
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     for number in range(15):
         guide.people[f"p{number}"]["information"] = "gossip"
@@ -136,7 +136,7 @@ def test_a_lost_answer_loses_and_doubles_nothing(
     faults = FaultSet([fault])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         spoil(guide)
         args = ("restore", "--yes", "--json", "--snapshot", "2", "--recreate")
@@ -167,7 +167,7 @@ def test_a_restore_that_is_killed_between_deleting_and_creating_goes_on(
     faults = FaultSet([Fault(path=path, method=method, do=linger) for path in paths])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         spoil(guide)
         args = ["restore", "--yes", "--recreate", "--config", str(workplace.config)]

@@ -14,7 +14,7 @@ from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World, demo_world
 def test_a_deleted_person_content_and_file_come_back_with_everything_that_refers_to_them(
     work: Workplace, sandbox: Sandbox, world: World
 ):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     guide = world.agent("Guide")
     with sandbox.lock:
@@ -37,7 +37,7 @@ def test_a_deleted_person_content_and_file_come_back_with_everything_that_refers
 def test_a_second_restore_has_nothing_to_do_and_sends_nothing(
     work: Workplace, sandbox: Sandbox, world: World
 ):
-    snapshot = str(work.backup()["snapshots"][1]["id"])
+    snapshot = str(work.first_backup()["snapshots"][1]["id"])
     world.agent("Guide").memories.clear()
     restore(work, "--snapshot", snapshot)
     sandbox.calls.clear()
@@ -51,7 +51,7 @@ def test_a_second_restore_has_nothing_to_do_and_sends_nothing(
 
 
 def test_a_dry_run_shows_the_plan_and_only_reads(work: Workplace, sandbox: Sandbox, world: World):
-    work.backup()
+    work.first_backup()
     guide = world.agent("Guide")
     guide.people.pop("p-anna-1")
     guide.memories["m-hours-1"]["title"] = "Changed"
@@ -84,7 +84,7 @@ def test_a_dry_run_shows_the_plan_and_only_reads(work: Workplace, sandbox: Sandb
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_sent(work: Workplace, sandbox: Sandbox):
-    work.backup()
+    work.first_backup()
     sandbox.calls.clear()
     outcome = work.run("restore")
     assert outcome.code == 2
@@ -93,7 +93,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_sent(work: Workplace, san
 
 
 def test_a_session_of_its_own_is_all_that_a_restore_opens(work: Workplace, sandbox: Sandbox, world):
-    work.backup()
+    work.first_backup()
     world.agent("Guide").memories.clear()
     sandbox.calls.clear()
     restore(work)
@@ -117,7 +117,7 @@ def test_a_session_of_its_own_is_all_that_a_restore_opens(work: Workplace, sandb
     ],
 )
 def test_a_restore_says_what_it_cannot_go_back_to(work: Workplace, args: list[str], part: str):
-    work.backup()
+    work.first_backup()
     outcome = work.run("restore", "--yes", *args)
     assert outcome.code == 2, outcome
     assert part in outcome.err
@@ -125,7 +125,7 @@ def test_a_restore_says_what_it_cannot_go_back_to(work: Workplace, args: list[st
 
 def test_several_agents_must_be_told_apart(work: Workplace, world: World):
     world.add_agent("Archive")
-    work.backup()
+    work.first_backup()
     outcome = work.run("restore", "--yes")
     assert outcome.code == 2
     assert "'Guide', 'Archive'" in outcome.err
@@ -133,7 +133,7 @@ def test_several_agents_must_be_told_apart(work: Workplace, world: World):
 
 
 def test_an_older_snapshot_and_a_time_can_be_gone_back_to(work: Workplace, world: World):
-    first = work.backup()["snapshots"][1]
+    first = work.first_backup()["snapshots"][1]
     guide = world.agent("Guide")
     guide.people["p-anna-1"]["name"] = "Second"
     work.backup()
@@ -148,7 +148,7 @@ def test_an_older_snapshot_and_a_time_can_be_gone_back_to(work: Workplace, world
 
 
 def test_only_what_was_chosen_comes_back_with_what_it_needs(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     guide = world.agent("Guide")
     guide.people.pop("p-anna-1")
@@ -167,7 +167,7 @@ def test_only_what_was_chosen_comes_back_with_what_it_needs(work: Workplace, wor
 
 
 def test_nothing_is_deleted(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     guide = world.agent("Guide")
     guide.people["extra"] = {**guide.people["p-anna-1"], "personID": "extra", "tag": "🐝"}
     result = restore(work)
@@ -176,7 +176,7 @@ def test_nothing_is_deleted(work: Workplace, world: World):
 
 
 def test_the_giver_is_changed_but_never_its_tag(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     giver = world.agent("Guide").giver
     name = giver["name"]
     giver["name"] = "Impostor"
@@ -199,7 +199,7 @@ def test_settings_and_the_avatar_come_back(workplace: Workplace, serve, world: W
     guide.settings.update(description="A museum", avatarURL=asset.document["assetURL"])
     with serve(world) as sandbox:
         workplace.settle(sandbox, more)
-        workplace.backup()
+        workplace.first_backup()
         guide.settings["description"] = "Changed"
         world.assets.clear()
         result = restore(workplace)
@@ -212,7 +212,7 @@ def test_settings_and_the_avatar_come_back(workplace: Workplace, serve, world: W
 
 
 def test_a_person_that_someone_made_again_is_patched_not_doubled(work: Workplace, world: World):
-    snapshot = str(work.backup()["snapshots"][1]["id"])
+    snapshot = str(work.first_backup()["snapshots"][1]["id"])
     before = what_is_there(world)
     guide = world.agent("Guide")
     again = {**guide.people.pop("p-anna-1"), "personID": "p-new", "name": "Anna by hand"}
@@ -226,7 +226,7 @@ def test_a_person_that_someone_made_again_is_patched_not_doubled(work: Workplace
 
 
 def test_a_link_that_became_a_snippet_is_replaced(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     medium = world.agent("Guide").memories["m-hours-1"]["media"][0]
     medium.update(url=None, content="a note", mimeType="text/plain")
@@ -238,7 +238,7 @@ def test_a_link_that_became_a_snippet_is_replaced(work: Workplace, world: World)
 
 
 def test_fields_are_emptied_as_the_remote_wants_it(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     memory = world.agent("Guide").memories["m-hours-1"]
     memory.update(
@@ -257,7 +257,7 @@ def test_fields_are_emptied_as_the_remote_wants_it(work: Workplace, world: World
 
 
 def test_what_cannot_come_back_is_named_and_the_rest_comes(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     guide = world.agent("Guide")
     del guide.localization_keys["GOODBYE"]
     guide.memories["m-tale-1"]["dcmOutcomeType"] = "cannot be emptied"
@@ -299,7 +299,7 @@ def test_a_file_comes_back_under_its_name_and_texts_point_to_it(work: Workplace,
     answer = guide.memories["m-tale-1"]["answers"][0]
     answer["text"] = f'<p>See <img src="{url}"> or {url}.</p>'
     guide.memories["m-hours-1"]["media"][0]["properties"] = {"thumbnail": url}
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     world.assets.clear()
     del guide.memories["m-tale-1"]
@@ -327,7 +327,7 @@ def test_media_come_back_in_their_order(work: Workplace, world: World):
         for n in (7, 3, 5, 1)
     ]
     guide.memories["m-hours-1"]["media"] = [*snippets[:2], medium, *snippets[2:]]
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     del guide.memories["m-hours-1"]
     world.assets.clear()
@@ -354,7 +354,7 @@ def test_a_lost_answer_leaves_no_duplicate(serve, workplace, world, path: str, t
     faults = FaultSet([Fault(path=path, method="POST", nth=1, **trouble)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        snapshot = str(workplace.backup()["snapshots"][1]["id"])
+        snapshot = str(workplace.first_backup()["snapshots"][1]["id"])
         before = what_is_there(world)
         guide = world.agent("Guide")
         guide.people.pop("p-anna-1")
@@ -375,7 +375,7 @@ def test_a_step_that_is_refused_does_not_stop_the_others(serve, workplace, world
     fault = Fault(path="/memori/v2/person/*", method="POST", nth=1, status=422, body=body)
     with serve(world, faults=FaultSet([fault])) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         guide = world.agent("Guide")
         guide.people.pop("p-anna-1")
         guide.memories.clear()
@@ -409,7 +409,7 @@ def test_a_restore_that_is_killed_goes_on_where_it_was(serve, workplace, world, 
     )
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        snapshot = str(workplace.backup()["snapshots"][1]["id"])
+        snapshot = str(workplace.first_backup()["snapshots"][1]["id"])
         before = what_is_there(world)
         guide = world.agent("Guide")
         guide.people.pop("p-anna-1")
@@ -434,7 +434,7 @@ def test_the_demo_account_comes_back_from_a_disaster(serve, workplace: Workplace
     world = demo_world()
     with serve(world) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         guide = world.agent("Guida")
         giver = guide.giver["personID"]
@@ -460,7 +460,7 @@ def test_a_lost_upload_whose_bytes_cannot_be_read_is_not_sent_again(serve, workp
     )
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         snapshot = ("--snapshot", "2")
         world.assets.clear()
         first = workplace.run("restore", "--yes", *snapshot)
@@ -483,7 +483,7 @@ def test_what_somebody_made_after_a_cut_is_never_taken_for_a_lost_object(serve, 
     )
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         del guide.memories["m-hours-1"]
         restore(workplace, "--snapshot", "2", code=3)
         restore(workplace, "--snapshot", "2")
@@ -496,7 +496,7 @@ def test_what_somebody_made_after_a_cut_is_never_taken_for_a_lost_object(serve, 
 
 
 def test_pins_are_shown_as_stars_in_a_plan(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     world.agent("Guide").people["p-anna-1"]["pin"] = "999888"
     for args in (["--json"], []):
         outcome = work.run("restore", "--dry-run", *args)
@@ -511,7 +511,7 @@ def test_a_medium_lost_from_the_middle_comes_back_at_the_end_and_that_is_told(
     media = world.agent("Guide").memories["m-hours-1"]["media"]
     note = {**media[0], "url": None, "content": "note", "mimeType": "text/plain"}
     media[:] = [{**note, "mediumID": f"n{n}", "content": f"note {n}"} for n in range(3)]
-    work.backup()
+    work.first_backup()
     del media[0]
     result = restore(work)
     assert result["not_restorable"] == [
@@ -535,7 +535,7 @@ def test_a_remote_that_cannot_be_reached_any_more_is_given_up_and_the_restore_ma
     fault = Fault(path="/memori/v2/person/*", method="POST", nth=1, status=429, do=vanish)
     with serve(world, faults=FaultSet([fault])) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         world.agent("Guide").people.pop("p-anna-1")
         world.agent("Guide").memories.clear()
         outcome = workplace.run("restore", "--yes", "--json", "--snapshot", "2")
@@ -562,7 +562,7 @@ def test_another_agents_file_is_never_changed_and_comes_back_as_ours_if_it_is_lo
     world.assets[name] = Asset(document, b"\x89PNG\r\n\x1a\n theirs")
     answer = world.agent("Guide").memories["m-tale-1"]["answers"][0]
     answer["text"] = f'<img src="{url.replace(".png", "@32x32.png")}">'
-    work.backup()
+    work.first_backup()
     document["originalFileName"] = "renamed"
     assert not any(restore(work, "--memori", "Guide")["steps"].values())
     del world.assets[name]
@@ -577,7 +577,7 @@ def test_another_agents_file_is_never_changed_and_comes_back_as_ours_if_it_is_lo
 def test_a_name_that_is_none_of_a_file_comes_back_too(work: Workplace, world: World):
     (asset,) = world.assets.values()
     asset.document["originalFileName"] = "plan/ground\\floor"
-    work.backup()
+    work.first_backup()
     world.assets.clear()
     restore(work)
     (again,) = world.assets.values()
@@ -588,7 +588,7 @@ def test_a_restore_works_on_either_database(serve, workplace, world, database: s
     workplace.database = database
     with serve(world) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         guide = world.agent("Guide")
         guide.people.pop("p-anna-1")
@@ -603,7 +603,7 @@ def test_an_object_lost_again_and_again_is_one_object_from_whatever_snapshot_it_
     work: Workplace, world: World
 ):
     guide = world.agent("Guide")
-    snapshots = [str(work.backup()["snapshots"][1]["id"])]
+    snapshots = [str(work.first_backup()["snapshots"][1]["id"])]
     before = what_is_there(world)
 
     def lose() -> None:
@@ -634,7 +634,7 @@ def test_a_replacement_that_is_refused_leaves_what_was_there_and_no_second_one(
     fault = Fault(path="/memori/v2/medium/*", method=method, nth=1, status=422, body=REFUSED)
     with serve(world, faults=FaultSet([fault])) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         media = world.agent("Guide").memories["m-hours-1"]["media"]
         media[0].update(url=None, content="a note", mimeType="text/plain")
@@ -647,7 +647,7 @@ def test_a_replacement_that_is_refused_leaves_what_was_there_and_no_second_one(
 def test_a_replaced_object_is_one_object_from_whatever_snapshot_it_comes(
     work: Workplace, world: World
 ):
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     guide = world.agent("Guide")
     guide.memories.clear()

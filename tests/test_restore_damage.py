@@ -8,7 +8,7 @@ from sync.sandbox import World
 
 
 def test_a_damaged_blob_is_never_uploaded(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     (blob,) = [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
     data = bytearray(blob.read_bytes())
     data[-1] ^= 1
@@ -20,7 +20,7 @@ def test_a_damaged_blob_is_never_uploaded(work: Workplace, world: World):
 
 
 def test_other_bytes_than_those_backed_up_are_never_called_verified(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     world.assets.clear()
     restore(work)
     (asset,) = world.assets.values()
@@ -36,7 +36,7 @@ def test_other_bytes_than_those_backed_up_are_never_called_verified(work: Workpl
 
 
 def test_a_file_whose_bytes_are_lost_here_and_there_is_no_success(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     (blob,) = [each for each in (work.files / "sha256").rglob("*") if each.is_file()]
     blob.unlink()
     world.assets.clear()
@@ -49,7 +49,7 @@ def test_a_file_whose_bytes_are_lost_here_and_there_is_no_success(work: Workplac
 def test_a_damaged_version_is_left_alone_named_and_no_success_while_the_rest_comes_back(
     work: Workplace, world: World
 ):
-    work.backup()
+    work.first_backup()
     guide = world.agent("Guide")
     hours, tale = (guide.memories.pop(key) for key in ("m-hours-1", "m-tale-1"))
     harm = "update change set document = json_set(document, '$.title', 'Mallory') where key = '{}'"
@@ -67,7 +67,7 @@ def test_a_damaged_version_is_left_alone_named_and_no_success_while_the_rest_com
 def test_a_version_that_cannot_be_read_at_all_is_damage_of_ours_not_of_the_remote(
     work: Workplace,
 ):
-    work.backup()
+    work.first_backup()
     execute(work, "update change set document = 'no JSON' where key = 'm-hours-1'")
     outcome = work.run("show", "memory", "m-hours-1")
     assert outcome.code == 4

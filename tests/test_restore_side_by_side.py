@@ -17,7 +17,7 @@ def together(number: int) -> Fault:
 @pytest.mark.usefixtures("sandbox")
 def test_what_does_not_hang_together_is_sent_at_the_same_time(work: Workplace, world: World):
     add_people(world.agent("Guide"), 4)
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     world.agent("Guide").people = dict(list(world.agent("Guide").people.items())[:1])
     faults = FaultSet([together(4)])
@@ -34,7 +34,7 @@ def test_answers_that_are_lost_amid_others_leave_no_duplicate(work: Workplace, w
     add_people(guide, 12)
     for number in range(6):
         add_memory(guide, f"m-{number}")
-    work.backup()
+    work.first_backup()
     before = what_is_there(world)
     guide.people = dict(list(guide.people.items())[:1])
     guide.memories.clear()

@@ -65,7 +65,7 @@ def test_a_restore_that_was_cut_names_its_id_and_goes_on_under_it(
     workplace.database = database
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         lose(world)
         told = cut(workplace, "--snapshot", "2")
@@ -87,7 +87,7 @@ def test_it_goes_on_with_what_was_chosen_then(serve, workplace: Workplace, world
     faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, **BUSY)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         lose(world)
         cut(workplace, "--kind", "person", "--key", "p-anna-1")
         result = restore(workplace, "--resume", "1")
@@ -101,7 +101,7 @@ def test_it_goes_into_the_agent_that_it_went_into_then(serve, workplace: Workpla
     faults = FaultSet([Fault("/memori/v2/memory/*", "POST", nth=2, **BUSY)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         cut(workplace, "--memori", "Guide", "--into", "Twin")
         result = restore(workplace, "--resume", "1")
     assert result["target"]["name"] == "Twin"
@@ -134,7 +134,7 @@ def test_killed_twice_and_resumed_twice_it_leaves_no_duplicate(
     faults = FaultSet([Fault(path, method, do=linger) for path, method in WRITES])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox, "concurrency = 1\n")
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         lose(world)
         run_and_kill("--snapshot", "2")
@@ -160,7 +160,7 @@ def test_what_somebody_made_between_is_not_taken_for_what_it_makes_when_it_goes_
     )
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox, "concurrency = 1\n")
-        workplace.backup()
+        workplace.first_backup()
         lose(world)
         cut(workplace, "--snapshot", "2")
         theirs = {**guide.memories["m-tale-1"], "memoryID": "theirs", "title": "Opening hours"}
@@ -179,7 +179,7 @@ def test_if_nothing_is_left_to_do_it_is_finished_under_its_id(
     faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, **BUSY)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         anna = guide.people.pop("p-anna-1")
         cut(workplace, "--kind", "person", "--snapshot", "2")
         guide.people["p-anna-1"] = anna
@@ -193,7 +193,7 @@ def test_if_nothing_is_left_to_do_it_is_finished_under_its_id(
 def test_a_complete_restore_is_verified_again_and_changes_nothing_made_since(
     work: Workplace, sandbox: Sandbox, world: World, guide: Agent
 ):
-    work.backup()
+    work.first_backup()
     lose(world)
     restore(work, "--snapshot", "2")
     (finished,) = work.sql("select finished_at from restore")
@@ -224,7 +224,7 @@ def test_deletions_that_were_agreed_to_are_counted_over_all_of_it(
     )
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         add_people(guide, 30)
         cut(workplace, *extra)
         left = len(guide.people) - 2
@@ -244,7 +244,7 @@ def test_deletions_that_were_agreed_to_are_counted_over_all_of_it(
 
 
 def test_nothing_can_be_chosen_anew(work: Workplace, sandbox: Sandbox):
-    work.backup()
+    work.first_backup()
     sandbox.calls.clear()
     for text in (
         "--snapshot 2",
@@ -267,7 +267,7 @@ def test_an_id_that_is_not_known_is_refused_and_those_that_are_are_named(
     faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, **BUSY)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         unknown = workplace.run("restore", "--resume", "1", "--yes")
         assert unknown.code == 2
         assert "there is no restore 1" in unknown.err
@@ -288,7 +288,7 @@ def test_what_was_asked_for_by_an_older_version_is_all(serve, workplace: Workpla
     faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, **BUSY)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         before = what_is_there(world)
         lose(world)
         cut(workplace, "--kind", "person")
@@ -334,7 +334,7 @@ def test_status_names_the_restores_that_are_not_complete(serve, workplace: Workp
     faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, **BUSY)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         lose(world)
         cut(workplace, "--snapshot", "2")
         (told,) = workplace.run("status", "--json").json["open_restores"]
@@ -351,7 +351,7 @@ def test_a_restore_that_leaves_something_undone_says_how_to_go_on(
     faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, status=422, body=REFUSAL)])
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
-        workplace.backup()
+        workplace.first_backup()
         del guide.people["p-anna-1"]
         outcome = workplace.run("restore", "--yes", "--snapshot", "2")
     assert outcome.code == 3
@@ -363,7 +363,7 @@ def test_what_a_dead_process_left_running_is_not_told_as_running(
 ):
     work.database = database
     work.settle(sandbox)
-    work.backup()
+    work.first_backup()
     lose(world)
     restore(work, "--snapshot", "2")
     execute(work, "update restore set status = 'running'")
@@ -402,7 +402,7 @@ def test_what_a_dead_process_left_running_is_not_told_as_running(
 def test_what_is_not_in_the_mirror_is_refused_before_anyone_logs_in(
     work: Workplace, sandbox: Sandbox, args: tuple[str, ...], part: str
 ):
-    work.backup()
+    work.first_backup()
     sandbox.calls.clear()
     for how in ("--yes", "--dry-run"):
         outcome = work.run("restore", how, *args)
@@ -412,7 +412,7 @@ def test_what_is_not_in_the_mirror_is_refused_before_anyone_logs_in(
 
 
 def test_an_object_of_the_account_is_found_before_and_after(work: Workplace, world: World):
-    work.backup()
+    work.first_backup()
     (name,) = world.assets
     world.assets.clear()
     result = restore(work, "--kind", "asset", "--key", name.removesuffix(".png"))

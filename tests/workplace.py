@@ -97,13 +97,15 @@ class Workplace:
         assert outcome.json["exit_code"] == code
         return outcome.json
 
-    def first_backup(self) -> None:
-        """Have a mirror of the sandbox as it is now, as the first backup makes it."""
+    def first_backup(self) -> dict[str, Any]:
+        """Have a mirror of the sandbox as it is now, as the first backup makes it and tells."""
         assert self.sandbox
         place = self.sandbox.world, self.database, self.folder
-        if not self.first_backups.put(*place):
-            self.backup()
-            self.first_backups.keep(*place)
+        told = self.first_backups.put(*place)
+        if told is None:
+            told = self.backup()
+            self.first_backups.keep(*place, told)
+        return told
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         engine = sa.create_engine(self.database.replace("///mirror", f"///{self.folder}/mirror"))

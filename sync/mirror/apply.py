@@ -79,6 +79,10 @@ def apply(
         source_id: whose objects.
         snapshot_id: who saw them.
     """
+    counts = (sa.select(sa.func.count()).select_from(each) for each in (stage.differs, stage.gone))
+    listed = connection.execute(sa.select(sa.func.count()).select_from(stage.seen)).scalar_one()
+    if not any(connection.execute(count).scalar_one() for count in counts):
+        return Tally(listed, unchanged=listed)
     # What was seen after all is not gone.
     connection.execute(
         sa.delete(stage.gone).where(stage.gone.c.key.in_(sa.select(stage.seen.c.key)))
@@ -87,7 +91,6 @@ def apply(
     analyse(connection, stage.differs, stage.seen, stage.gone)
     changed = _write_changes(connection, tables.change, stage, source_id, snapshot_id)
     _project(connection, tables.change, stage, source_id, snapshot_id)
-    listed = connection.execute(sa.select(sa.func.count()).select_from(stage.seen)).scalar_one()
     unchanged = listed - changed[CREATED] - changed[UPDATED]
     return Tally(listed, changed[CREATED], changed[UPDATED], changed[DELETED], unchanged)
 
