@@ -55,6 +55,8 @@ class Replay:
         self._live: Objects = {}
         self._successors: Mapping[Ident, str] = {}
         self._failed: set[Ident] = set()
+        self._unsure: set[Ident] = set()
+        self._failed_before: set[Ident] = set()
         self._log = structlog.get_logger("restore")
 
     def begin(
@@ -65,6 +67,7 @@ class Replay:
         self._keys = dict(plan.matches)
         self._urls = moved_urls(wanted, live, plan.matches, self._kinds)
         self._live = live
+        self._failed_before = self._journal.failed_last()
 
     def run(self, steps: Sequence[Step], concurrency: int) -> Generator[tuple[Step, str]]:
         """Carry out steps, as they come if nothing makes one wait for another.
@@ -104,9 +107,15 @@ class Replay:
         if step.op == DELETE and self._failed:
             # Nothing is taken away as long as something did not come back.
             return "not before all else is done"
+        if (step.needs | step.after) & self._unsure:
+            self._unsure.add(step.ident)
         if missing := step.needs & self._failed:
             self._failed.add(step.ident)
             return f"needs {', '.join(sorted(' '.join(each) for each in missing))}"
+        if step.ident in self._unsure:
+            # It would take the place of one that is still to come.
+            self._failed.add(step.ident)
+            return f"its place is after {' '.join(*step.after)}, of which nothing is known yet"
         try:
             self._do(step)
         except RemoteError as error:
@@ -151,7 +160,7 @@ class Replay:
                 self._access.delete(kind, self._live[kind.name, step.live_key])
             key = self._create_or_put_back(kind, step, sent)
         except RemoteError as error:
-            self._note_failure(number, error)
+            self._note_failure(number, step, error)
             raise
         self._done(number, kind, step, key)
 
@@ -224,7 +233,7 @@ class Replay:
                 self._store.path(stored["sha256"]),
             )
         except RemoteError as error:
-            self._note_failure(number, error)
+            self._note_failure(number, step, error)
             raise
         self._urls[ref.key] = str(made.get(kind.files[0]) or "")
         self._done(number, kind, step, kind.key_of(made))
@@ -233,10 +242,13 @@ class Replay:
             # A name that cannot be that of a file is given afterwards.
             self._account.update(kind, {**made, "originalFileName": wanted_name})
 
-    def _note_failure(self, number: int, error: RemoteError) -> None:
+    def _note_failure(self, number: int, step: Step, error: RemoteError) -> None:
         """Close a step that surely was not carried out; any other stays open, to be settled."""
         if isinstance(error, Refused) or _is_unreachable(error):
             self._journal.failed(number, str(error))
+        elif step.ident not in self._failed_before:
+            # One that fails again and again is not waited for.
+            self._unsure.add(step.ident)
 
     def _done(self, number: int, kind: Kind, step: Step, key: str) -> None:
         self._keys[step.ident] = key

@@ -4,7 +4,9 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import hypothesis
@@ -14,6 +16,7 @@ import structlog
 from contract import Contract
 from file_host import FileHost
 from first_backup import FirstBackups
+from places import SIDE_BY_SIDE, Driver, Places
 from workplace import Workplace, fill
 
 from sync.sandbox import Sandbox, World
@@ -146,3 +149,24 @@ def backed_up(workplace: Workplace, sandbox: Sandbox, database: str) -> Workplac
     workplace.settle(sandbox)
     workplace.first_backup()
     return workplace
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def places(
+    request: pytest.FixtureRequest, workplace: Workplace, sandbox: Sandbox
+) -> Iterator[Places]:
+    is_server = request.param == "postgresql"
+    postgres = request.getfixturevalue("postgres") if is_server else None
+    with ExitStack() as stack:
+        yield Places(workplace, sandbox, postgres, stack)
+
+
+@pytest.fixture
+def drivers() -> Iterator["SimpleQueue[Driver]"]:
+    made = [Driver() for _ in range(SIDE_BY_SIDE)]
+    free: SimpleQueue[Driver] = SimpleQueue()
+    for each in made:
+        free.put(each)
+    yield free
+    for each in made:
+        each.close()

@@ -1,10 +1,12 @@
-"""Run commands in processes that kill themselves at their nth commit: a driver for test_crash.py.
+"""Run commands in processes that kill themselves at their nth commit: what `Driver` drives.
 
 Only commits count that write to a table of the mirror: the others, of temporary tables, make no
-difference to what is found after a death. With `every` they count, too.
+difference to what is found after a death. With `every` they count, too; with `counted`, a regular
+expression, only those with a statement like that.
 
 Reads jobs from stdin, one JSON object a line, and writes one line for each:
-    {"commit": 3, "after": false, "signal": 9, "every": false, "commands": [["backup", …], …]}
+    {"commit": 3, "after": false, "signal": 9, "every": false, "counted": "",
+     "commands": [["backup", …], …]}
     {"ended": -9, "commits": 3, "done": [[exit code, stdout, stderr] of each command that ended]}
 Each job has a process of its own, forked from this one, which has imported everything already.
 `commit` 0 lets it live. With `after` the signal comes once the commit is done, else before.
@@ -24,30 +26,35 @@ from sqlalchemy.engine.default import DefaultDialect
 
 import sync.backup
 import sync.check
-import sync.mirror.schema  # noqa: F401  # all that a command imports late
+import sync.history
+import sync.mirror.schema
+import sync.restore  # noqa: F401  # all that a command imports late
 from sync.cli import run
 from sync.kinds import KINDS
 
 TABLES = "|".join(
-    [*KINDS, "alembic_version", "source", "snapshot", "snapshot_kind", "change", "file"]
-)
-WRITES = re.compile(
-    rf'\s*(?:create\s+(?:unique\s+)?(?:table|index)|(?:insert\s+into|update|delete\s+from)\s+"?(?:{TABLES})\b)',
-    re.IGNORECASE,
+    [
+        *KINDS, "alembic_version", "source", "snapshot", "snapshot_kind", "change", "file",
+        "restore", "restore_step", "key_map",
+    ]
+)  # fmt: skip
+WRITES = (
+    r"\s*(?:create\s+(?:unique\s+)?(?:table|index)"
+    rf'|(?:insert\s+into|update|delete\s+from)\s+"?(?:{TABLES})\b)'
 )
 
 
 class Death:
     """Counts the commits of this process, of whatever database, and ends it at one of them."""
 
-    def __init__(self, commit: int, number: int, *, after: bool, every: bool, told: int) -> None:
-        self._commit = commit
-        self._number = number
-        self._after = after
+    def __init__(self, job: dict[str, Any], told: int) -> None:
+        self._commit = job["commit"]
+        self._number = job["signal"]
+        self._after = job["after"]
+        self._every = self._writes = job["every"]
+        self._counted = re.compile(job["counted"] or WRITES, re.IGNORECASE)
         self._told = told
         self._count = 0
-        self._every = every
-        self._writes = every
         self._real = DefaultDialect.do_commit
 
     def install(self) -> None:
@@ -55,7 +62,7 @@ class Death:
 
         @event.listens_for(Engine, "before_cursor_execute")
         def look(_: Any, __: Any, statement: str, *___: Any) -> None:
-            death._writes = death._writes or bool(WRITES.match(statement))
+            death._writes = death._writes or bool(death._counted.match(statement))
 
         def do_commit(dialect: DefaultDialect, connection: Any) -> None:
             if not death._writes:
@@ -82,10 +89,7 @@ def carry_out(job: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryFile() as commits, tempfile.TemporaryFile("w+") as results:
         child = os.fork()
         if not child:
-            told = commits.fileno()
-            Death(
-                job["commit"], job["signal"], after=job["after"], every=job["every"], told=told
-            ).install()
+            Death(job, commits.fileno()).install()
             for args in job["commands"]:
                 out, err = io.StringIO(), io.StringIO()
                 with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

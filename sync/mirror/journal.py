@@ -188,6 +188,19 @@ class Journal:
         with self._mirror.engine.connect() as connection:
             return [_begun(row) for row in connection.execute(query)]
 
+    def failed_last(self) -> set[Ident]:
+        """Objects whose last step was not carried out."""
+        step, restore = self._tables.restore_step, self._tables.restore
+        query = (
+            sa.select(step.c.kind, step.c.old_key, step.c.status)
+            .join(restore, restore.c.id == step.c.restore_id)
+            .where(restore.c.source_id == self._source.id)
+            .order_by(step.c.id)
+        )
+        with self._mirror.engine.connect() as connection:
+            last = {(row.kind, row.old_key): row.status for row in connection.execute(query)}
+        return {ident for ident, status in last.items() if status == FAILED}
+
     def taken(self) -> set[Ident]:
         """Objects that some step is known to have made."""
         step, restore = self._tables.restore_step, self._tables.restore
