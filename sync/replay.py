@@ -123,6 +123,9 @@ class Replay:
                 # No other step would fare better.
                 raise
             self._failed.add(step.ident)
+            if not isinstance(error, Refused) and step.ident not in self._failed_before:
+                # One that fails again and again is not waited for.
+                self._unsure.add(step.ident)
             self._log.warning("step.failed", kind=step.ident[0], key=step.ident[1], why=str(error))
             return str(error)
         self._log.info("step.done", op=step.op, kind=step.ident[0], key=step.ident[1])
@@ -160,7 +163,7 @@ class Replay:
                 self._access.delete(kind, self._live[kind.name, step.live_key])
             key = self._create_or_put_back(kind, step, sent)
         except RemoteError as error:
-            self._note_failure(number, step, error)
+            self._note_failure(number, error)
             raise
         self._done(number, kind, step, key)
 
@@ -233,7 +236,7 @@ class Replay:
                 self._store.path(stored["sha256"]),
             )
         except RemoteError as error:
-            self._note_failure(number, step, error)
+            self._note_failure(number, error)
             raise
         self._urls[ref.key] = str(made.get(kind.files[0]) or "")
         self._done(number, kind, step, kind.key_of(made))
@@ -242,13 +245,10 @@ class Replay:
             # A name that cannot be that of a file is given afterwards.
             self._account.update(kind, {**made, "originalFileName": wanted_name})
 
-    def _note_failure(self, number: int, step: Step, error: RemoteError) -> None:
+    def _note_failure(self, number: int, error: RemoteError) -> None:
         """Close a step that surely was not carried out; any other stays open, to be settled."""
         if isinstance(error, Refused) or _is_unreachable(error):
             self._journal.failed(number, str(error))
-        elif step.ident not in self._failed_before:
-            # One that fails again and again is not waited for.
-            self._unsure.add(step.ident)
 
     def _done(self, number: int, kind: Kind, step: Step, key: str) -> None:
         self._keys[step.ident] = key

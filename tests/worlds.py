@@ -101,7 +101,7 @@ def mid_sized() -> World:
     add_memory(agent, "m2", "Way", f"see {url_of(map_)}", placeName="Bologna", tags=["way"])
     for key, person in (("m3", "p3"), ("m4", "p4")):
         add_memory(agent, key, "Tale", "Once upon a time", receiverID=person)
-    add_file(world, agent, picture, PNG + b"picture", "m1", "picture")
+    add_file(world, agent, picture, PNG + b"picture", "m1", "pic/ture")
     for name in (map_, song):
         add_file(world, agent, name, PNG + b"map", None, "map")
     add_medium(agent, "m1", "x1", "picture", url=url_of(picture), mimeType="image/png")
