@@ -19,7 +19,7 @@ from sync.sandbox import Sandbox
 from sync.snapshot import GUARDED
 
 BACKUP, RESTORE, CUT = "backup", "restore", "cut"
-EXAMPLES = max(4, settings.default.max_examples // 15)
+EXAMPLES = max(3, settings.default.max_examples // 16)
 ALL = [part for kind in KINDS if kind != "badge" for part in ("--kind", kind)]
 
 
