@@ -6,6 +6,7 @@ the place of media among others, and fields that cannot be emptied.
 
 import random
 import re
+from dataclasses import replace
 from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
@@ -104,7 +105,7 @@ happenings = st.lists(
 )
 @given(seed=st.integers(0, 2**32), happenings=happenings)
 def test_any_snapshot_can_be_gone_back_to(workplace: Workplace, seed: int, happenings: list[str]):
-    here = Workplace(workplace.folder / uuid4().hex, workplace.capsys, "sqlite:///mirror.db")
+    here = replace(workplace, folder=workplace.folder / uuid4().hex)
     here.folder.mkdir()
     story = Story(here, seed)
     with story.sandbox:
