@@ -95,7 +95,7 @@ class Story:
 happenings = st.lists(
     st.sampled_from([*EDITS, *EDITS, BACKUP, BACKUP, BACKUP, RESTORE, RESTORE, CUT, CUT]),
     min_size=4,
-    max_size=14,
+    max_size=10,
 )
 
 
