@@ -1,10 +1,14 @@
 """Logging to stderr: `noun.verb_past` with keys, and no secret in any line.
 
+People get colours on a terminal, files and pipes get `key=value`, and systemd's journal the same
+with the priority of each line and without a time of its own.
+
 The finished line is cleaned, tracebacks and third parties' messages included, because that is the
 last place where a secret could slip through.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +36,24 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return self._redact(super().format(record))
 
 
+class _JournalFormatter(_RedactingFormatter):
+    """Gives each line the priority that systemd sorts by (sd-daemon(3))."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next(p for level, p in _PRIORITIES if record.levelno >= level)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+
+
+_PRIORITIES = (
+    (logging.CRITICAL, 2),
+    (logging.ERROR, 3),
+    (logging.WARNING, 4),
+    (logging.INFO, 6),
+    (0, 7),
+)
+"""(the least level, its priority of syslog), the worst first."""
+
+
 def set_up(level: str, redact: Callable[[str], str]) -> None:
     """Send every log line of this process to stderr.
 
@@ -39,23 +61,25 @@ def set_up(level: str, redact: Callable[[str], str]) -> None:
         level: the least that is shown: `debug`, `info`, `warning`.
         redact: takes secrets out of a text.
     """
+    is_terminal, is_journal = sys.stderr.isatty(), _is_journal()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    is_terminal = sys.stderr.isatty()
+    if not is_journal:
+        shared.insert(2, structlog.processors.TimeStamper(fmt="iso", utc=True))
     renderer: Any = (
         structlog.dev.ConsoleRenderer(pad_event_to=0)
         if is_terminal
         else structlog.processors.LogfmtRenderer(
-            key_order=["timestamp", "level", "event"], bool_as_flag=False
+            key_order=["timestamp", "level", "event"], bool_as_flag=False, drop_missing=True
         )
     )
     handler = _Stderr()
+    formatter = _JournalFormatter if is_journal else _RedactingFormatter
     handler.setFormatter(
-        _RedactingFormatter(
+        formatter(
             redact,
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -64,8 +88,8 @@ def set_up(level: str, redact: Callable[[str], str]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # These tell URLs at debug, or every request at info.
-    for name in ("urllib3", "alembic", "werkzeug", "waitress"):
+    # These tell URLs at debug, or every request or heartbeat at info.
+    for name in ("urllib3", "alembic", "werkzeug", "waitress", "apscheduler"):
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -73,3 +97,12 @@ def set_up(level: str, redact: Callable[[str], str]) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+def _is_journal() -> bool:
+    """Is stderr the stream of the journal that systemd names (systemd.exec(5))?"""
+    try:
+        stat = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stat.st_dev}:{stat.st_ino}"

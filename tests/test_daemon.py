@@ -1,6 +1,7 @@
 """`aisuru-sync daemon` as a process of its own, against the sandbox."""
 
 import json
+import os
 import queue
 import signal
 import socket
@@ -38,23 +39,29 @@ class Service:
 
     def __init__(self, config: Path, *, environ: dict[str, str], start: str, silence: str) -> None:
         command = [sys.executable, str(HERE / "daemon_clock.py"), start, silence]
+        reader, writer = os.pipe()
+        stat = os.fstat(writer)
+        if "JOURNAL_STREAM" in environ:
+            environ["JOURNAL_STREAM"] = f"{stat.st_dev}:{stat.st_ino}"
         self.process = subprocess.Popen(
             [*command, "daemon", "--json", "--config", str(config)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=writer,
             text=True,
             env=environ,
         )
+        os.close(writer)
+        self._log = os.fdopen(reader)
         self.told: list[str] = []
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        assert self.process.stderr
-        for line in self.process.stderr:
-            self._lines.put(line)
+        with self._log as lines:
+            for line in lines:
+                self._lines.put(line)
         self._lines.put("")
 
     def until(self, *parts: str) -> str:
@@ -358,7 +365,8 @@ def test_systemd_is_told_how_it_is(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
         sock.settimeout(PATIENCE_S)
-        service = serving(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="600000")
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "JOURNAL_STREAM": "this one"}
+        service = serving(WATCHDOG_USEC="600000", **environ)
         heard: list[str] = []
         while not {"READY=1", "WATCHDOG=1"} <= {*heard} or "STATUS=idle" not in "".join(heard):
             heard.append(sock.recv(4096).decode())
@@ -369,6 +377,9 @@ def test_systemd_is_told_how_it_is(
         sock.settimeout(1)
         while "STOPPING=1" not in heard:
             heard.append(sock.recv(4096).decode())
+        # The journal sorts lines by what they begin with, and knows when they came.
+        assert {line[:3] for line in service.told} == {"<6>"}
+        assert "timestamp" not in "".join(service.told)
 
 
 def test_a_job_that_is_stuck_starves_the_watchdog(
