@@ -36,8 +36,8 @@ class App:
         self.config = config
         self.kinds = KINDS
         self.store = FileStore(Path(config.storage.files))
+        self.redactor = redactor
         self._stop = stop
-        self._redactor = redactor
 
     @contextmanager
     def reading(self) -> Iterator[Mirror]:
@@ -98,7 +98,7 @@ class App:
         transport = Transport(
             account.engine_url,
             account.backend_url,
-            redactor=self._redactor,
+            redactor=self.redactor,
             stop=self._stop,
             retry_s=backup.retry_s,
             concurrency=backup.concurrency,

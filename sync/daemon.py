@@ -93,6 +93,7 @@ class Daemon:
         self._due: dict[str, Entry] = {}
         self._attempts: dict[str, Attempts] = {}
         self._metrics = Metrics()
+        self._site = ExitStack()
         self._wants_reload = False
         self._refusal = ""
         self._alive_at = time.monotonic()
@@ -125,13 +126,21 @@ class Daemon:
         with ExitStack() as stack:
             stack.callback(self._scheduler.shutdown, wait=False)
             stack.callback(self._systemd.tell, STOPPING="1")
-            listen = self._app.config.service.listen
-            port = stack.enter_context(serving(listen, lambda: self._app, self._metrics))
+            stack.callback(lambda: self._site.close())  # noqa: PLW0108 - the one of then
+            port = self._show_at(self._app.config.service.listen)
             self._arm()
             self._systemd.tell(READY="1")
             self._log.info("daemon.started", entries=len(self._app.config.schedule), port=port)
             while True:
                 self._turn()
+
+    def _show_at(self, listen: str) -> int:
+        """Serve the pages at an address, and no longer at the one before; returns the port."""
+        with ExitStack() as stack:
+            port = stack.enter_context(serving(listen, lambda: self._app, self._metrics))
+            self._site.close()
+            self._site = stack.pop_all()
+        return port
 
     def _turn(self) -> None:
         """Wait for what is due, look around, and do one thing."""
@@ -155,7 +164,8 @@ class Daemon:
             entry = self._due.pop(next(iter(self._due)))
             # It may have been said twice, by the scheduler and by a look at what was missed.
             if self._due_at(entry, datetime.now(UTC)) <= datetime.now(UTC):
-                self._do(entry)
+                with self._app.redactor.for_now():
+                    self._do(entry)
 
     def _arm(self) -> None:
         """Tell the scheduler what is due when, as things are now."""
@@ -197,6 +207,8 @@ class Daemon:
             app = self._load()
             if not app.config.schedule:
                 raise UsageError("there is no [[schedule]]")
+            if app.config.service.listen != self._app.config.service.listen:
+                self._show_at(app.config.service.listen)
         except SyncError as error:
             self._log.error("settings.kept", why=str(error))
             return

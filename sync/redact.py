@@ -4,6 +4,8 @@ Session IDs and tokens stand in URL paths, and the remote repeats them in its me
 learns one tells the `Redactor`; whatever is printed, logged or raised passes through it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 _SHORTEST = 4
@@ -23,6 +25,15 @@ class Redactor:
             return
         known = {*self._secrets, secret, quote(secret, safe="")}
         self._secrets = tuple(sorted(known, key=len, reverse=True))
+
+    @contextmanager
+    def for_now(self) -> Iterator[None]:
+        """Forget at the end what was learnt meanwhile: sessions end, and a service goes on."""
+        before = self._secrets
+        try:
+            yield
+        finally:
+            self._secrets = before
 
     def __call__(self, text: str) -> str:
         """The text with each known secret replaced by stars."""

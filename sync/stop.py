@@ -6,6 +6,7 @@ is done that must not be left half done on the remote, such as opening a session
 """
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,7 +24,7 @@ class Stop:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.why = ""
-        self._helpers: list[Callable[[], None]] = []
+        self._helpers: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._shields = 0
         self._held_back: Interrupted | None = None
 
@@ -31,9 +32,11 @@ class Stop:
         """Call something when a stop is asked for, to end what does not look at the event.
 
         Args:
-            help_on: is called from a signal handler, whatever shields there are.
+            help_on: a method, called from a signal handler whatever shields there are, as long as
+                its object lives.
         """
-        self._helpers.append(help_on)
+        alive = [each for each in self._helpers if each() is not None]
+        self._helpers = [*alive, weakref.WeakMethod(help_on)]
 
     def ask(self, why: str) -> None:
         """Ask for a stop, from a signal handler in the main thread.
@@ -46,8 +49,9 @@ class Stop:
             raise KeyboardInterrupt
         self.why = why
         self.event.set()
-        for help_on in self._helpers:
-            help_on()
+        for reference in self._helpers:
+            if help_on := reference():
+                help_on()
         if self._shields:
             self._held_back = Interrupted(why)
         else:

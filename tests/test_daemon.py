@@ -313,6 +313,14 @@ def test_new_settings_are_read_and_broken_ones_are_told_and_not_used(
     service.send(signal.SIGHUP)
     service.until("settings.read", "entries=2")
     service.until("job.finished", "job=check", "exit_code=0")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    workplace.config.write_text(whole.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    service.send(signal.SIGHUP)
+    service.until("settings.read", "entries=1")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+        assert answer.status == 200
     service.end()
 
 

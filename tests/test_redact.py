@@ -51,3 +51,12 @@ def test_third_parties_that_tell_urls_are_kept_quiet(capsys):
     log.set_up("debug", Redactor())
     logging.getLogger("urllib3.connectionpool").debug("GET /tok")
     assert capsys.readouterr().err == ""
+
+
+def test_what_was_learnt_for_now_is_forgotten():
+    redact = Redactor()
+    redact.learn("for ever")
+    with redact.for_now():
+        redact.learn("for now")
+        assert redact("for ever and for now") == "**** and ****"
+    assert redact("for ever and for now") == "**** and for now"
