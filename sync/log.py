@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from sync.errors import Interrupted
+
 
 class _Stderr(logging.StreamHandler[Any]):
     """Writes to what stderr is now, not to what it was when the handler was made."""
@@ -25,6 +27,13 @@ class _Stderr(logging.StreamHandler[Any]):
     @property
     def stream(self) -> Any:
         return sys.stderr
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A stop that strikes while a line is written is no trouble with the line."""
+        error = sys.exc_info()[1]
+        if isinstance(error, Interrupted):
+            raise error
+        super().handleError(record)
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
