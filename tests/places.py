@@ -104,7 +104,7 @@ class Places:
     """Makes folders, empty or as copies, each with a database of its own.
 
     Attributes:
-        step: on SQLite all commits are tried, on PostgreSQL, which is slower to make, a fifth.
+        step: on SQLite all commits are tried, on PostgreSQL, which is slower to make, an eighth.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Places:
         self._sandbox = sandbox
         self._postgres = postgres
         self._stack = stack
-        self.step = 5 if postgres else 1
+        self.step = 8 if postgres else 1
         self._numbers = 0
         self._lock = threading.Lock()
         if postgres:

@@ -74,8 +74,9 @@ def test_killed_at_any_commit_a_backup_goes_on_as_if_nothing_had_been(
     places: Places, drivers: "SimpleQueue[Driver]", world: World, sandbox: Sandbox, state: str
 ):
     driver = drivers.get()
-    base = None
+    base, step = None, 2 * places.step
     if state == "a run with changes":
+        step = places.step
         base = places.make()
         succeeds(driver(base.command("backup")), 0)
         base.engine.dispose()
@@ -88,7 +89,7 @@ def test_killed_at_any_commit_a_backup_goes_on_as_if_nothing_had_been(
     drivers.put(driver)
 
     def die(driver: Driver, at: int) -> None:
-        place, number = places.make(base), at * places.step
+        place, number = places.make(base), at * step
         is_last = number > whole["commits"]
         how = {"commit": whole["commits"], "after": True} if is_last else {"commit": number}
         outcome = driver(place.command("backup"), **how)
@@ -97,7 +98,7 @@ def test_killed_at_any_commit_a_backup_goes_on_as_if_nothing_had_been(
         place.engine.dispose()
 
     assert whole["commits"] > 10
-    side_by_side(drivers, die, whole["commits"] // places.step + 1)
+    side_by_side(drivers, die, whole["commits"] // step + 1)
 
 
 class Started:
@@ -168,7 +169,7 @@ def test_killed_or_stopped_at_any_time_a_backup_goes_on_as_if_nothing_had_been(
 def test_a_stop_at_any_commit_leaves_nothing_running_and_is_all_that_is_told(
     workplace: Workplace, sandbox: Sandbox, drivers: "SimpleQueue[Driver]"
 ):
-    """At a third of the commits, those of temporary tables among them."""
+    """At a sixth of the commits, those of temporary tables among them."""
     with ExitStack() as stack:
         stop_at_commits(Places(workplace, sandbox, None, stack), drivers)
 
@@ -180,8 +181,8 @@ def stop_at_commits(places: Places, drivers: "SimpleQueue[Driver]") -> None:
     drivers.put(driver)
     wrong = []
 
-    def stop(driver: Driver, third: int) -> None:
-        place, number = places.make(), 3 * third - 2
+    def stop(driver: Driver, sixth: int) -> None:
+        place, number = places.make(), 6 * sixth - 5
         outcome = driver(
             place.command("backup"), commit=number, after=True, number=signal.SIGTERM, every=True
         )
@@ -193,5 +194,5 @@ def stop_at_commits(places: Places, drivers: "SimpleQueue[Driver]") -> None:
             wrong.append((number, code, left, err.splitlines()[-2:]))
         place.engine.dispose()
 
-    side_by_side(drivers, stop, (whole["commits"] + 2) // 3)
+    side_by_side(drivers, stop, (whole["commits"] + 5) // 6)
     assert not wrong

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify
+from waitress import wasyncore
 from waitress.server import create_server
 
 from sync.app import App
@@ -109,6 +110,7 @@ def serving(listen: str, app_now: Callable[[], App], metrics: Metrics) -> Iterat
     try:
         server = create_server(site, host=place.hostname, port=place.port, threads=2, map=channels)
     except OSError as error:
+        wasyncore.close_all(channels)
         raise StorageError(
             f"cannot listen on {listen}: {error.strerror}", "set `listen` in [service]"
         ) from None
