@@ -32,7 +32,7 @@ from sync.kinds.file import FILE
 from sync.mirror.excerpt import copy_excerpt
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
-from sync.order import files_of
+from sync.order import Objects, files_of
 from sync.plan import Plan
 from sync.restore import Restore, RestoreResult, prepare
 from sync.sandbox import Account, Agent, Asset, Sandbox, World
@@ -64,19 +64,20 @@ def drill(
     """
     with ExitStack() as held:
         with app.restoring("a drill", into) as hands:
-            planned = prepare(hands, snapshot, selection, watch).plan
+            before = prepare(hands, snapshot, selection, watch)
             folder = held.enter_context(_folder(hands.mirror.stop))
             store = _Beside(folder / "files", app.store)
             own = secrets.token_urlsafe()
             _copy_mirror(hands, snapshot, _database(folder))
             world = _world(hands, store, own)
+            world.assets = _unlisted(hands, before.unlisted) | world.assets
         # From here on the remote is out of reach: its session is closed.
         with _as_drill(), _served(world) as url:
             stage = _Stage(app.config, hands, folder, url, own)
             stage.store = store
             with stage.restoring("a drill", hands.target.remote_id) as on_stage:
                 restore = prepare(on_stage, snapshot, selection, watch)
-                _compare(planned, restore.plan)
+                _compare(before.plan, restore.plan)
                 return restore, restore.replay(watch)
 
 
@@ -278,6 +279,16 @@ def _assets(hands: Hands, owner: Source, store: FileStore) -> dict[str, Asset]:
             document, path=store.path(found[0]) if found else lost
         )
     return assets
+
+
+def _unlisted(hands: Hands, files: Objects) -> dict[str, Asset]:
+    """{file name: file} of those of others that are there; whatever their bytes, nobody asks."""
+    return {
+        hands.kinds[name].address(document)["fileName"]: Asset(
+            {**document, "memoriID": None}, b"of others", is_listed=False
+        )
+        for (name, _), document in files.items()
+    }
 
 
 def _keep(store: FileStore, document: Document, file: IO[bytes]) -> Asset:

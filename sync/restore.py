@@ -23,7 +23,7 @@ from sync.resume import Resumption
 from sync.selection import Selection, check_kinds, choose, owner_of, restorable
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
-from sync.target import Hands, Target
+from sync.target import Hands, Target, find_unlisted
 from sync.wanted import Age, Wanted, ages, read_wanted
 from sync.watch import Watch
 
@@ -103,6 +103,8 @@ def prepare(
     there = Target(mirror, target, owner, kinds, journal, files)
     before_id = _list_again(hands, there, BEFORE, watch)
     settle(there, hands.access, hands.store)
+    theirs = {ident: wanted.objects[ident] for ident in sorted(wanted.unlisted)}
+    there = replace(there, unlisted=find_unlisted(hands, there, theirs))
     considered = {name: each for name, each in kinds.items() if selection.takes(each)}
     old = ages(mirror.snapshots(), snapshot, considered)
     if resumed:
@@ -120,6 +122,7 @@ class Restore:
         ages: how old each kind is that it is compared with.
         plan: what will be done.
         resumed: the earlier restore that is gone on with, or None.
+        unlisted: files of others that are there, though no list of the account shows them.
     """
 
     def __init__(
@@ -144,6 +147,7 @@ class Restore:
         self._before_id = before_id
         self._selection = selection
         self.resumed = resumed
+        self.unlisted = there.unlisted
         self._surplus = _surplus(selection, there.kinds, ages) if selection.delete_extra else {}
         # Nobody else writes to the mirror meanwhile.
         self._live = there.live(wanted.objects)

@@ -1,19 +1,25 @@
 """The Memori that things come back into: what is there now, and what earlier restores did."""
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 
 from sync.api.account import Account
+from sync.api.download import Limits, download
 from sync.api.remote import Access
 from sync.backup import Wishes
 from sync.document import Document
+from sync.errors import AccountRefused, BadAnswer, CredentialGone, Refused
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
+from sync.link import FileRef, file_refs
 from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
 from sync.order import Objects
+from sync.plan import follow
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Target:
         kinds: those that take part.
         journal: of restores into it.
         files: of the account that count, too, though they are not known as the Memori's own.
+        unlisted: files that are there, though no list of the account shows them.
     """
 
     mirror: Mirror
@@ -58,6 +65,7 @@ class Target:
     kinds: Mapping[str, Kind]
     journal: Journal
     files: Container[Ident] = ()
+    unlisted: Objects = field(default_factory=dict)
 
     def source_of(self, kind: Kind) -> Source:
         """Whose objects of a kind are meant."""
@@ -71,7 +79,7 @@ class Target:
         """
         return {
             ident: document if (same := known.get(ident)) != document else same
-            for ident, document in self._documents()
+            for ident, document in chain(self._documents(), self.unlisted.items())
         }
 
     def _documents(self) -> Iterator[tuple[Ident, Document]]:
@@ -90,3 +98,62 @@ class Target:
             return self.mirror.past.state(source, kind)
         # A child may have got another place without a change: the history does not know it.
         return ((kind.key_of(each), each) for each in self.mirror.documents(source, kind))
+
+
+def find_unlisted(hands: Hands, target: Target, files: Objects) -> dict[Ident, Document]:
+    """Find out which files are there of those that no list shows.
+
+    What an earlier restore made of a file stands for it as long as it is there: it is not asked
+    for again, so that nothing goes back and forth.
+
+    Args:
+        hands: to ask with.
+        target: listed just now, and settled.
+        files: of assets, made of what was known of them.
+
+    Raises:
+        AccountRefused, Unavailable, Interrupted: that cannot be told now.
+    """
+    successors, past = target.journal.successors(), target.mirror.past
+    last = {ident: follow(ident, successors) for ident in files}
+    listed = {
+        (kind.name, key)
+        for kind in target.kinds.values()
+        if any(name == kind.name for name, _ in files)
+        for key in past.documents(target.source_of(kind), kind, last.values())
+    }
+    there = {ident for ident in files if ident in listed and last[ident] == ident[1]}
+    asked = [ident for ident in files if (ident[0], last[ident]) not in listed]
+
+    def look(ident: Ident) -> bool:
+        limits = hands.wishes.limits
+        refs = file_refs(files[ident], target.kinds[ident[0]].files, limits.origins)
+        return all(_is_there(hands.access, ref, limits) for ref in refs)
+
+    with ThreadPoolExecutor(hands.wishes.concurrency, thread_name_prefix="unlisted") as pool:
+        there |= {ident for ident, found in zip(asked, pool.map(look, asked), strict=True) if found}
+    return {ident: document for ident, document in files.items() if ident in there}
+
+
+class _Glance:
+    """Takes nothing of a file: that one comes is all there is to know."""
+
+    size_bytes = 0
+    etag = ""
+
+    def take(self, start: int, etag: str, chunks: Iterable[bytes]) -> None:
+        """Leave it."""
+
+
+def _is_there(access: Access, ref: FileRef, limits: Limits) -> bool:
+    try:
+        download(access, ref, _Glance(), limits=limits)
+    except (AccountRefused, CredentialGone):
+        raise
+    except Refused:
+        # Not there, or not for sessions of this Memori, whose media then show nothing.
+        return False
+    except BadAnswer:
+        # Nothing says that it is gone.
+        return True
+    return True

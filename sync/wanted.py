@@ -3,15 +3,18 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope
-from sync.link import file_refs, mentions_files
+from sync.link import FileRef, file_refs, mentions_files
 from sync.mirror.mirror import Mirror
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
-from sync.order import Objects, files_of, is_file
+from sync.order import Objects, by_file, files_of, is_file
+
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Wanted:
 
     Attributes:
         objects: of the Memori, with the files of the account that belong to it.
-        foreign: files of other agents among them, which its documents refer to.
+        foreign: files of others among them, which its documents refer to.
+        unlisted: those of them that no list of the account shows: a co-author's uploads.
         files: {key of a file: its document} of those whose bytes were stored.
         copied: files of the account that stay where they are, and are made once more.
         damaged: what was there, but is not stored any more as it was seen; it is left alone.
@@ -28,6 +32,7 @@ class Wanted:
 
     objects: Objects
     foreign: frozenset[Ident]
+    unlisted: frozenset[Ident]
     files: Mapping[str, Document]
     copied: frozenset[Ident]
     damaged: frozenset[Ident]
@@ -167,11 +172,15 @@ def read_wanted(
                     objects[kind.name, kind.key_of(moved)] = moved
             else:
                 others[kind.name, key] = document
-    foreign = _foreign_files(objects, others, kinds, target)
-    whole = {**objects, **foreign}
+    mentioned = _mentioned(objects, kinds)
+    known = {**objects, **others, **{ident: {} for ident in damaged}}
+    foreign = _foreign_files(mentioned, others, kinds, target)
+    unlisted = _unlisted_files(mentioned, known, kinds, target)
+    whole = {**objects, **foreign, **unlisted}
     files = _stored_files(mirror, kinds, whole)
     copied = frozenset(each for each in objects if kinds[each[0]].scope is Scope.ACCOUNT)
-    return Wanted(whole, frozenset(foreign), files, copied, frozenset(damaged))
+    theirs = frozenset({*foreign, *unlisted})
+    return Wanted(whole, theirs, frozenset(unlisted), files, copied, frozenset(damaged))
 
 
 def _as_of(kind: Kind, document: Document, target: Source) -> Document:
@@ -180,28 +189,72 @@ def _as_of(kind: Kind, document: Document, target: Source) -> Document:
     return {**document, "memoriID": target.remote_id, **name}
 
 
+class _Anywhere:
+    """All origins: where a file is said to be, whether or not it may be fetched from there."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+def _mentioned(objects: Objects, kinds: Mapping[str, Kind]) -> dict[FileRef, str]:
+    """{file of the Backend's that documents refer to: name of an object that does}.
+
+    What shows a file names it better than what mentions it.
+    """
+    found: dict[str, tuple[FileRef, str]] = {}
+    for (name, _), document in objects.items():
+        if mentions_files(document):
+            kind = kinds[name]
+            for ref in file_refs(document, kind.files, _Anywhere()):
+                if ref.is_on_backend and (kind.files or ref.key not in found):
+                    found[ref.key] = (ref, kind.name_of(document))
+    return dict(found.values())
+
+
 def _foreign_files(
-    objects: Objects, others: Objects, kinds: Mapping[str, Kind], target: Source
+    mentioned: Mapping[FileRef, str], others: Objects, kinds: Mapping[str, Kind], target: Source
 ) -> dict[Ident, Document]:
     """Files of other agents that this one's documents refer to.
 
     If they are lost they come back as this agent's own: only its session is open.
     """
-    if not others:
-        return {}
-    needed = {
-        ref.key
-        for (name, _), document in objects.items()
-        if mentions_files(document)
-        for ref in file_refs(document, kinds[name].files, ())
-    }
-    ours = {"memoriID": target.remote_id, "engineMemoryID": None}
+    needed = {ref.key for ref in mentioned}
     return {
-        ident: {**document, **ours}
+        ident: {**document, **_ours(target)}
         for ident, document in others.items()
         if is_file(kinds[ident[0]])
         and needed & {ref.key for ref in files_of(kinds[ident[0]], document)}
     }
+
+
+def _unlisted_files(
+    mentioned: Mapping[FileRef, str], known: Objects, kinds: Mapping[str, Kind], target: Source
+) -> dict[Ident, Document]:
+    """Files of nobody in this account (aisuru-api.md 14), as objects made of what is known.
+
+    Args:
+        mentioned: all that the documents refer to.
+        known: all that the account has listed, {} where it is not known any more as what.
+        kinds: those that take part.
+        target: whose own they become if they are lost.
+    """
+    kind = next((each for each in kinds.values() if is_file(each)), None)
+    if kind is None:
+        return {}
+    listed = by_file(known, kinds)
+    found: dict[Ident, Document] = {}
+    for ref, name in mentioned.items():
+        # The file of an asset is named by its id (aisuru-api.md 9.1).
+        ident = (kind.name, PurePosixPath(ref.asset_file).stem)
+        if ident[1] and ref.key not in listed and ident not in known and ident not in found:
+            facts = {kind.key: ident[1], kind.files[0]: ref.url}
+            named = {"originalFileName": name[:_LONGEST_NAME] or ident[1]}
+            found[ident] = {**facts, **named, **_ours(target)}
+    return found
+
+
+def _ours(target: Source) -> Document:
+    return {"memoriID": target.remote_id, "engineMemoryID": None}
 
 
 def _stored_files(

@@ -35,13 +35,14 @@ SIZES = "favicon|16x16|32x32|180x180|192x192|300x300|512x512"
 def listing(request: Request) -> Answer:
     """List all assets that the user owns, over all agents; no pages, no count."""
     request.check_token()
-    return {"assets": [asset.document for asset in request.remote.world.assets.values()]}
+    assets = request.remote.world.assets.values()
+    return {"assets": [asset.document for asset in assets if asset.is_listed]}
 
 
 def details(request: Request) -> Answer:
     """Show the record of one asset."""
     request.check_token()
-    return {"asset": find(request, request.args["fileName"]).document}
+    return {"asset": _owned(request, request.args["fileName"]).document}
 
 
 def upload(request: Request) -> Answer:
@@ -137,7 +138,19 @@ def remove(request: Request) -> Answer:
 
 def _written(request: Request) -> Asset:
     request.remote.check_token(request.args["tokenOrFileName"])
-    return find(request, request.args["sessionIDOrFileNameOrMemoriID"])
+    return _owned(request, request.args["sessionIDOrFileNameOrMemoriID"])
+
+
+def _owned(request: Request, file_name: str) -> Asset:
+    """Find an asset of the user's.
+
+    Raises:
+        Refusal: -602 for another user's (aisuru-api.md 2, assumption).
+    """
+    asset = find(request, file_name)
+    if not asset.is_listed:
+        raise Refusal(-602, "Asset not accessible")
+    return asset
 
 
 def download(request: Request) -> Answer:

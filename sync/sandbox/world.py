@@ -75,11 +75,14 @@ class Asset:
     Attributes:
         content: the bytes, if they are kept in memory.
         path: where they lie, if they are not; if nothing is there, they are lost.
+        is_listed: False for what another user owns, such as a co-author: it is served, but not
+            shown among the account's (aisuru-api.md 14).
     """
 
     document: Document
     content: bytes = b""
     path: Path | None = None
+    is_listed: bool = True
 
     @classmethod
     def in_memory(cls, document: Document, file: IO[bytes]) -> Asset:
@@ -245,11 +248,13 @@ class World:
     def to_json(self) -> dict[str, Any]:
         """Everything durable as one plain, independent dict; bytes in base64."""
         agents = {memori_id: deepcopy(vars(agent)) for memori_id, agent in self.agents.items()}
-        assets = {}
+        assets: dict[str, Document] = {}
         for name, asset in self.assets.items():
             with asset.open() as file:
                 content = base64.b64encode(file.read()).decode()
             assets[name] = {"document": deepcopy(asset.document), "content": content}
+            if not asset.is_listed:
+                assets[name]["is_listed"] = False
         return {
             "account": dict(vars(self.account)),
             "agents": agents,
@@ -265,7 +270,11 @@ class World:
             account=Account(**data["account"]),
             agents={memori_id: Agent(**agent) for memori_id, agent in data["agents"].items()},
             assets={
-                name: Asset(asset["document"], base64.b64decode(asset["content"]))
+                name: Asset(
+                    asset["document"],
+                    base64.b64decode(asset["content"]),
+                    is_listed=asset.get("is_listed", True),
+                )
                 for name, asset in data["assets"].items()
             },
             badges=data["badges"],

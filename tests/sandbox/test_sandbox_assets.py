@@ -219,3 +219,14 @@ class TestLegacyForms:
         assert client.raw("GET", f"{old}/cover/{agent.engine_id}").content == PICTURE
         assert client.get(f"{old}/cover/{agent.memori_id}")["resultCode"] == -51
         assert client.get(f"{old}/avatar/{agent.engine_id}")["resultCode"] == -604
+
+
+def test_what_a_coauthor_uploaded_is_served_and_not_shown(upload, owner, giver, world):
+    name = file_name(upload())
+    world.assets[name].is_listed = False
+    assert owner.get("/api/v2/Assets/{s}")["assets"] == []
+    assert giver.raw("GET", f"{ASSET}/{name}/{{s}}").content == PICTURE
+    details = owner.raw("GET", f"/api/v2/AssetDetails/{{s}}/{name}").json()
+    assert details["resultCode"] == -602
+    assert owner.raw("DELETE", f"{ASSET}/{{s}}/{name}").json()["resultCode"] == -602
+    assert type(world).from_json(world.to_json()).assets == world.assets
