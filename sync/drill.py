@@ -27,7 +27,7 @@ from sync.document import Document
 from sync.errors import StorageError, SyncError
 from sync.fetch import STORED
 from sync.files import FileStore
-from sync.kind import Kind, Scope
+from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror.excerpt import copy_excerpt
 from sync.mirror.mirror import Mirror
@@ -37,7 +37,7 @@ from sync.plan import Plan
 from sync.restore import Restore, RestoreResult, prepare
 from sync.sandbox import Account, Agent, Asset, Sandbox, World
 from sync.sandbox.filetypes import mime_type
-from sync.selection import Selection
+from sync.selection import Selection, owner_of
 from sync.stop import Stop
 from sync.target import Hands
 from sync.watch import Watch
@@ -169,6 +169,7 @@ def _as_drill() -> Iterator[None]:
             yield
     except SyncError as error:
         error.hint = "it was a drill: nothing was sent to the remote"
+        error.facts = {"drill": True}
         raise
 
 
@@ -192,14 +193,9 @@ def _database(folder: Path) -> str:
     return f"sqlite:///{folder / 'mirror.db'}"
 
 
-def _owner(mirror: Mirror) -> Source:
-    (owner,) = (each for each in mirror.sources() if each.scope is Scope.ACCOUNT)
-    return owner
-
-
 def _copy_mirror(hands: Hands, snapshot: Snapshot, url: str) -> None:
     """Copy what a restore works with: `prepare` reads no more than this."""
-    mirror, owner = hands.mirror, _owner(hands.mirror)
+    mirror, owner = hands.mirror, owner_of(hands.mirror)
     wanted = {
         hands.target: None,
         snapshot.source: snapshot.id,
@@ -215,7 +211,7 @@ def _copy_mirror(hands: Hands, snapshot: Snapshot, url: str) -> None:
 
 def _world(hands: Hands, store: FileStore, own: str) -> World:
     """What was listed just now as a world, with credentials of its own."""
-    mirror, kinds, target, owner = hands.mirror, hands.kinds, hands.target, _owner(hands.mirror)
+    mirror, kinds, target, owner = hands.mirror, hands.kinds, hands.target, owner_of(hands.mirror)
     pin = f"{secrets.randbelow(10**6):06}"
     world = World(
         Account(owner.remote_id, _USER, f"{_USER}@example.org", _USER, own),

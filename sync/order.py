@@ -65,7 +65,7 @@ def waits(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> dict[int, set[int
         before = {makers[ident] for ident in step.needs if ident in makers}
         if family in latest:
             before.add(latest[family])
-        if step.op == DELETE:
+        if step.op == DELETE and number:
             before.update(range(number) if steps[number - 1].op != DELETE else {number - 1})
         waiting[number] = before
         latest[family] = number

@@ -4,6 +4,7 @@ import graphlib
 import heapq
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -94,7 +95,9 @@ class Replay:
                     heapq.heappush(ready, number)
                 while ready and len(running) < concurrency:
                     number = heapq.heappop(ready)
-                    running[pool.submit(self._carry_out, steps[number])] = number
+                    running[pool.submit(copy_context().run, self._carry_out, steps[number])] = (
+                        number
+                    )
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     number = running.pop(future)
                     yield steps[number], future.result()

@@ -146,8 +146,8 @@ def whole_at(kinds: Collection[datetime | None]) -> datetime | None:
 
 
 def is_too_old(seen_at: datetime | None, now: datetime, max_age: timedelta) -> bool:
-    """Is a sight older than allowed? What was never seen is."""
-    return seen_at is None or now - seen_at > max_age
+    """Is a sight older than allowed? What was never seen is, and what a wrong clock dated ahead."""
+    return seen_at is None or abs(now - seen_at) > max_age
 
 
 def worst_status(statuses: Collection[Status]) -> Status:

@@ -28,6 +28,22 @@ def test_what_was_not_there_goes_and_all_is_as_it_was(work: Workplace, world: Wo
     assert restore(work, "--delete-extra")["steps"]["delete"] == 0
 
 
+def test_what_only_deletes_deletes_each_once_and_what_refers_to_others_first(
+    work: Workplace, sandbox: Sandbox, guide: Agent
+):
+    work.first_backup()
+    add_people(guide, 2)
+    add_memory(guide, "m-new")
+    sandbox.calls.clear()
+    assert restore(work, "--delete-extra")["steps"]["delete"] == 3
+    sent = [each for each in writes(sandbox) if each.startswith("DELETE")]
+    assert [each.split("/")[3] for each in sent if "Session/" not in each] == [
+        "Memory",
+        "Person",
+        "Person",
+    ]
+
+
 def test_without_being_told_to_it_deletes_nothing(work: Workplace, guide: Agent):
     work.first_backup()
     add_people(guide, 2)

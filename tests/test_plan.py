@@ -457,3 +457,9 @@ def test_a_ref_that_is_set_later_waits_for_both_ends():
         (UPLOAD, "f"): {"m"},
         (UPDATE, "m"): {"m", "f"},
     }
+
+
+def test_a_plan_that_only_deletes_does_each_once_and_in_its_order():
+    live = [memory("m", receiverID="p"), person("p"), person("q")]
+    made = plan({}, dict(live), TAKING_PART, {}, frozenset(), surplus=TAKING_PART)
+    assert waits(made.steps, TAKING_PART) == {0: set(), 1: {0}, 2: {1}}

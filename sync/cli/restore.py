@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -169,8 +170,10 @@ def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") 
 
     with progress() as watch:
         restore, result = drill(app, snapshot, into, selection, watch)
+    # Its id is of the copy, and means nothing in the mirror.
+    result = replace(result, restore_id=None)
     return Reply(
-        data={**_result_json(restore, result), "restore_id": None, "drill": True},
+        data={**_result_json(restore, result), "drill": True},
         text=[
             "A drill in the sandbox on this machine:",
             "",

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ _HOLDER = sa.text(
 _ADVISORY = 0x41495355
 _PROGRAM = "aisuru-sync"
 _WRITE = _ADVISORY + 1
+_LOOK_S = 0.05
 
 
 @contextmanager
@@ -41,12 +43,21 @@ def hold(engine: sa.Engine, job: str) -> Iterator[None]:
     # One database has one lock, whatever links lead to it.
     with _open_private(f"{path.resolve()}.lock") as descriptor:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(descriptor)
         except OSError:
             raise _locked(os.pread(descriptor, 200, 0).decode(errors="replace")) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{job} (process {os.getpid()})".encode(), 0)
         yield
+
+
+def _take(descriptor: int) -> None:
+    """Take the lock, or raise `OSError`; whoever only looks (`is_held`) has it for a moment."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(_LOOK_S)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_held(engine: sa.Engine) -> bool:

@@ -197,7 +197,7 @@ class Past:
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with self._engine.connect() as connection, connection.begin():
-            return list(connection.execute(query).all())
+            return list(connection.execute(query))
 
 
 def _change_of(row: sa.Row[Any], source: Source) -> Change:
