@@ -5,10 +5,10 @@ that a stop ends them as it ends a command. What is due is derived from the mirr
 crash or a long sleep forgets nothing, and several times that were missed are one.
 """
 
-import os
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
 from queue import Empty, SimpleQueue
 from typing import NoReturn
@@ -19,30 +19,18 @@ import tzlocal
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from sync import config as settings
+from sync.api.account import Credentials
 from sync.api.ping import Ping
 from sync.app import App
-from sync.backup import backup
-from sync.check import check
-from sync.drill import drill
-from sync.errors import (
-    AccountRefused,
-    DamageFound,
-    Interrupted,
-    Locked,
-    SyncError,
-    UsageError,
-    worst,
-)
-from sync.kind import Scope
+from sync.errors import AccountRefused, Interrupted, Locked, NoMirror, SyncError, UsageError, worst
+from sync.job import carry_out
 from sync.mirror import jobs
+from sync.mirror.lock import is_held
 from sync.schedule import Attempts, Entry, due_at, next_time
-from sync.selection import Selection
 from sync.stop import Stop
 from sync.systemd import Systemd
-from sync.wanted import choose_snapshot
 from sync.web import Metrics, serving
 
 _TICK_S = 5.0
@@ -51,9 +39,9 @@ _JUMP_S = 3.0
 """By how much the clock must differ from the time that went by to have been set."""
 _SILENCE_S = 300.0
 """How long a job may tell nothing, beyond what one call or one file may take."""
-_SHOWN = 20
-"""How much damage the log tells of; `check` tells all."""
 _BUG = 1
+_SCHEDULER = "APScheduler"
+"""What its thread is called."""
 
 
 class _Cron(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
@@ -73,7 +61,7 @@ class Daemon:
     """Runs jobs until it is asked to stop.
 
     Args:
-        load: reads the settings and makes the hands.
+        load: reads the settings; makes the hands, and the watcher outside.
         stop: asked by a signal.
         systemd: is told how it is.
 
@@ -81,9 +69,9 @@ class Daemon:
         jobs_done: how many came to an end, well or not.
     """
 
-    def __init__(self, load: Callable[[], App], stop: Stop, systemd: Systemd) -> None:
+    def __init__(self, load: Callable[[], tuple[App, Ping]], stop: Stop, systemd: Systemd) -> None:
         self._load, self._stop, self._systemd = load, stop, systemd
-        self._app = load()
+        self._app, self._ping = load()
         self._log = structlog.get_logger("daemon")
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -94,11 +82,12 @@ class Daemon:
         self._attempts: dict[str, Attempts] = {}
         self._metrics = Metrics()
         self._site = ExitStack()
+        self.jobs_done = 0
         self._wants_reload = False
         self._refusal = ""
+        self._refused: Credentials | None = None
         self._alive_at = time.monotonic()
         self._told_at = 0.0
-        self.jobs_done = 0
         self._clock = _offset()
 
     def ask_to_reload(self) -> None:
@@ -113,17 +102,10 @@ class Daemon:
             Interrupted: that is how it ends.
             NoMirror, StorageError, UsageError: it cannot begin.
         """
-        if not self._app.config.schedule:
-            raise UsageError("there is no [[schedule]]", "see the comments of the sample")
-        with self._app.writing("the service's start") as mirror:
-            # Whoever starts the service again after a refusal means it to be tried.
-            self._attempts = {
-                name: Attempts(run.started_at, run.exit_code, run.failures)
-                for name, run in jobs.last_runs(mirror).items()
-                if run.exit_code != AccountRefused.exit_code
-            }
-        self._scheduler.start()
-        with ExitStack() as stack:
+        _check_schedule(self._app)
+        with self._beating(), ExitStack() as stack:
+            self._attempts = self._past(self._app)
+            self._scheduler.start()
             stack.callback(self._scheduler.shutdown, wait=False)
             stack.callback(self._systemd.tell, STOPPING="1")
             stack.callback(lambda: self._site.close())  # noqa: PLW0108 - the one of then
@@ -133,6 +115,22 @@ class Daemon:
             self._log.info("daemon.started", entries=len(self._app.config.schedule), port=port)
             while True:
                 self._turn()
+
+    def _past(self, app: App) -> dict[str, Attempts]:
+        """What was done so far, from the mirror, which is made or migrated if need be."""
+        while True:
+            try:
+                with app.writing("the service's start") as mirror:
+                    runs = jobs.last_runs(mirror)
+            except Locked as error:
+                self._wait(f"waits to begin: {error}")
+            else:
+                # Whoever starts the service after a refusal means it to be tried again.
+                return {
+                    name: Attempts(run.started_at, run.exit_code, run.failures)
+                    for name, run in runs.items()
+                    if run.exit_code != AccountRefused.exit_code
+                }
 
     def _show_at(self, listen: str) -> int:
         """Serve the pages at an address, and no longer at the one before; returns the port."""
@@ -148,13 +146,10 @@ class Daemon:
         with suppress(Empty):
             entry = self._said.get(timeout=0 if self._due else _TICK_S)
             while True:
-                if entry:
-                    self._due.setdefault(entry.name, entry)
+                if entry in self._app.config.schedule and entry:
+                    self._due[entry.name] = entry
                 entry = self._said.get_nowait()
-        self._alive_at = time.monotonic()
-        if self._stop.event.is_set():
-            # What the signal raised may have been swallowed, as logging does.
-            raise Interrupted(self._stop.why)
+        self._look_at_stop()
         if self._wants_reload:
             self._reload()
         if abs(_offset() - self._clock) > _JUMP_S:
@@ -162,17 +157,28 @@ class Daemon:
             self._arm()
         if self._due:
             entry = self._due.pop(next(iter(self._due)))
+            now = datetime.now(UTC)
             # It may have been said twice, by the scheduler and by a look at what was missed.
-            if self._due_at(entry, datetime.now(UTC)) <= datetime.now(UTC):
+            if self._due_at(entry, now) <= now:
                 with self._app.redactor.for_now():
                     self._do(entry)
+
+    def _look_at_stop(self) -> None:
+        self._alive_at = time.monotonic()
+        if self._stop.event.is_set():
+            # What the signal raised may have been swallowed by a third party.
+            raise Interrupted(self._stop.why)
+
+    def _wait(self, status: str) -> None:
+        """Let some time go by in which somebody else has to do something."""
+        self._show(status)
+        self._look_at_stop()
+        self._stop.event.wait(_TICK_S)
 
     def _arm(self) -> None:
         """Tell the scheduler what is due when, as things are now."""
         self._clock = _offset()
         self._scheduler.remove_all_jobs()
-        period_s = min(self._systemd.watchdog_s or 60.0, 60.0) / 3
-        self._scheduler.add_job(self._beat, IntervalTrigger(seconds=period_s, timezone=UTC))
         now = datetime.now(UTC)
         for entry in self._app.config.schedule:
             self._scheduler.add_job(self._said.put, _Cron(entry, self._zone), [entry])
@@ -195,25 +201,46 @@ class Daemon:
     def _due_at(self, entry: Entry, now: datetime) -> datetime:
         return due_at(entry, self._attempts.get(entry.name), self._zone, now)
 
-    def _beat(self) -> None:
-        """Feed the watchdog, as long as the scheduler and the main thread get on."""
-        allowed_s = _allowed_silence_s(self._app.config.backup)
-        if time.monotonic() - self._alive_at < allowed_s:
-            self._systemd.tell(WATCHDOG="1")
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Feed the watchdog as long as scheduler and main thread get on."""
+        is_over = threading.Event()
+        period_s = (self._systemd.watchdog_s or 180.0) / 3
+
+        def beat() -> None:
+            while not is_over.wait(period_s):
+                allowed_s = _allowed_silence_s(self._app.config.backup)
+                names = {each.name for each in threading.enumerate()}
+                is_scheduling = _SCHEDULER in names or not self._scheduler.running
+                if is_scheduling and time.monotonic() - self._alive_at < allowed_s:
+                    self._systemd.tell(WATCHDOG="1")
+
+        thread = threading.Thread(target=beat, name="watchdog", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
     def _reload(self) -> None:
         self._wants_reload = False
+        before = self._app
         try:
-            app = self._load()
-            if not app.config.schedule:
-                raise UsageError("there is no [[schedule]]")
-            if app.config.service.listen != self._app.config.service.listen:
+            app, ping = self._load()
+            _check_schedule(app)
+            if app.config.storage != before.config.storage:
+                self._attempts = self._past(app)
+            if app.config.service.listen != before.config.service.listen:
                 self._show_at(app.config.service.listen)
+            is_refused = app.credentials() == self._refused
+        except Interrupted:
+            raise
         except SyncError as error:
             self._log.error("settings.kept", why=str(error))
             return
-        self._app = app
-        if self._refusal:
+        self._app, self._ping = app, ping
+        if self._refusal and not is_refused:
             self._refusal = ""
             self._attempts = {
                 name: each
@@ -221,98 +248,92 @@ class Daemon:
                 if each.exit_code != AccountRefused.exit_code
             }
         self._log.info("settings.read", entries=len(app.config.schedule))
+        self._due.clear()
         self._arm()
 
     def _do(self, entry: Entry) -> None:
         """Do one job, and tell everyone how it went."""
         if self._refusal and entry.job != "check":
             self._log.error("job.held", job=entry.name, why=self._refusal)
+            self._ping.end(AccountRefused.exit_code)
             return
-        ping = Ping(settings.ping_url(self._app.config, os.environ))
+        if self._is_in_use(entry):
+            return
         started_at, began = datetime.now(UTC), time.monotonic()
         self._log.info("job.begun", job=entry.name)
         self._show(f"{entry.name}: begins")
-        ping.start()
+        self._ping.start()
         exit_code, error = self._attempt(entry)
-        ping.end(exit_code)
         took_s = time.monotonic() - began
         self.jobs_done += 1
         self._metrics.job_done(entry.job, exit_code, took_s)
-        tell = self._log.info if exit_code == 0 else self._log.error
-        tell("job.finished", job=entry.name, exit_code=exit_code, s=round(took_s, 1), why=error)
         before = self._attempts.get(entry.name)
         failures = (before.failures if before else 0) + 1 if exit_code else 0
         self._attempts[entry.name] = Attempts(started_at, exit_code, failures)
+        # A watcher must not take a good check for the end of all trouble.
+        last = (self._attempts.get(each.name) for each in self._app.config.schedule)
+        self._ping.end(exit_code or worst(each.exit_code or 0 for each in last if each))
+        tell = self._log.info if exit_code == 0 else self._log.error
+        tell("job.finished", job=entry.name, exit_code=exit_code, s=round(took_s, 1), why=error)
         self._catch_up(entry, datetime.now(UTC))
+
+    def _is_in_use(self, entry: Entry) -> bool:
+        """Does somebody else write to the mirror? Then what must write as well has to wait."""
+        if entry.job == "check":
+            return False
+        try:
+            with self._app.reading() as mirror:
+                if not is_held(mirror.engine):
+                    return False
+        except SyncError:
+            # The job will say so, and be noted as failed.
+            return False
+        self._log.info("job.waits", job=entry.name)
+        self._wait(f"{entry.name}: waits until another process has finished with the mirror")
+        self._said.put(entry)
+        return True
 
     def _attempt(self, entry: Entry) -> tuple[int, str]:
         """Do a job and note it in the mirror; returns its exit code, and what went wrong."""
         try:
-            with self._app.reading() as mirror:
-                job_id = jobs.begin(mirror, entry.name)
-            exit_code, error = self._outcome(entry)
-            with self._app.reading() as mirror:
-                jobs.end(mirror, job_id, exit_code, error or None)
+            job_id = self._note_begin(entry)
+            try:
+                exit_code, error = self._outcome(entry)
+            except Interrupted as stopped:
+                self._note_end(job_id, stopped.exit_code, str(stopped))
+                raise
+            self._note_end(job_id, exit_code, error)
         except Interrupted:
             raise
         except SyncError as failure:
             return failure.exit_code, str(failure)
         return exit_code, error
 
+    def _note_begin(self, entry: Entry) -> int | None:
+        try:
+            with self._app.reading() as mirror:
+                return jobs.begin(mirror, entry.name)
+        except NoMirror:
+            # Somebody took it away: a backup makes it again.
+            return None
+
+    def _note_end(self, job_id: int | None, exit_code: int, error: str) -> None:
+        if job_id is not None:
+            with self._app.reading() as mirror:
+                jobs.end(mirror, job_id, exit_code, error or None)
+
     def _outcome(self, entry: Entry) -> tuple[int, str]:
-        while True:
-            try:
-                return self._carry_out(entry), ""
-            except Locked as error:
-                self._log.info("job.waits", job=entry.name, why=str(error))
-                self._show(f"{entry.name}: waits, {error}")
-                self._alive_at = time.monotonic()
-                self._stop.event.wait(_TICK_S)
-            except Interrupted:
-                raise
-            except SyncError as error:
-                if isinstance(error, AccountRefused):
-                    self._refusal = str(error)
-                return worst((error.exit_code, *error.also)), str(error)
-            except Exception as error:  # noqa: BLE001 - the next job may fare better
-                self._log.exception("job.crashed", job=entry.name)
-                return _BUG, f"this is a bug: {type(error).__name__}"
-
-    def _carry_out(self, entry: Entry) -> int:
-        app = self._app
-        if entry.job == "check":
-            with app.reading() as mirror:
-                report = check(mirror, app.store, app.kinds, entry.read_data, self._watch)
-            for each in report.damage[:_SHOWN]:
-                self._log.error("damage.found", what=each.what, where=each.where, why=each.problem)
-            return DamageFound.exit_code if report.damage else 0
-        if entry.job == "drill":
-            return self._rehearse(entry)
-        memoris = (entry.memori,) if entry.memori else ()
-        with app.writing("a scheduled backup") as mirror, app.account() as account:
-            wishes = app.wishes(memoris, entry.kinds, "schedule")
-            result = backup(account, mirror, app.store, app.kinds, wishes, self._watch)
-            self._metrics.run_done(result.snapshots, account.repeats)
-        return result.exit_code
-
-    def _rehearse(self, entry: Entry) -> int:
-        """Rehearse the restore of an agent, or of all that are backed up, one after another."""
-        app = self._app
-        names = [entry.memori] if entry.memori else app.memoris
-        with app.reading() as mirror:
-            names = names or [
-                each.remote_id
-                for each in mirror.sources()
-                if each.scope is Scope.MEMORI and each.gone_at is None
-            ]
-            snapshots = [choose_snapshot(mirror, name) for name in names]
-        exit_codes = []
-        for each in snapshots:
-            into = each.source.remote_id
-            _, result = drill(app, each, into, Selection(), self._watch)
-            self._log.info("drill.done", memori=each.source.name, verified=result.verified)
-            exit_codes.append(result.exit_code)
-        return worst(exit_codes)
+        try:
+            return carry_out(self._app, entry, self._watch, self._metrics), ""
+        except Interrupted:
+            raise
+        except SyncError as error:
+            if isinstance(error, AccountRefused):
+                self._refusal, self._refused = str(error), self._app.credentials()
+            return worst((error.exit_code, *error.also)), str(error)
+        except Exception as error:  # noqa: BLE001 - the next job may fare better
+            self._log.exception("job.crashed", job=entry.name)
+            return _BUG, f"this is a bug: {type(error).__name__}"
 
     def _watch(self, name: str, what: str, number: int, of: int | None) -> None:
         """Notice that a job gets on."""
@@ -322,7 +343,7 @@ class Daemon:
 
     def _show_idle(self) -> None:
         if self._refusal:
-            self._show(f"waits for new credentials, then reload: {self._refusal}")
+            self._show(f"waits for other credentials, then reload or restart: {self._refusal}")
             return
         now = datetime.now(UTC)
         at, name = min(
@@ -338,6 +359,11 @@ class Daemon:
     def _zone(self) -> tzinfo:
         name = self._app.config.service.time_zone
         return ZoneInfo(name) if name else tzlocal.get_localzone()
+
+
+def _check_schedule(app: App) -> None:
+    if not app.config.schedule:
+        raise UsageError("there is no [[schedule]]", "see the comments of the sample")
 
 
 def _allowed_silence_s(limits: settings.BackupConfig) -> float:

@@ -98,8 +98,10 @@ def set_up(level: str, redact: Callable[[str], str]) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     # These tell URLs at debug, or every request or heartbeat at info.
-    for name in ("urllib3", "alembic", "werkzeug", "waitress", "apscheduler"):
+    for name in ("alembic", "werkzeug", "waitress", "apscheduler"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It tells them in its warnings, too.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -18,6 +18,9 @@ JOBS = ("backup", "check", "drill")
 
 _FINAL = frozenset({0, 2, 4, 6, 10, 12})
 """Exit codes that another try would only repeat: all is well, or a human must look at it."""
+_PARTIAL = 3
+_PARTIAL_TRIES = 3
+"""What is partial may come whole soon; what stays so, as a file that is refused, is not hunted."""
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=6)
 _LONGEST_JITTER_S = 86_400
@@ -46,7 +49,8 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """What is done, whenever: under this name the mirror remembers when it was."""
-        what = " ".join(filter(None, (self.job, ",".join(sorted(self.kinds)))))
+        share = f"{self.read_data:g}%" if self.read_data else ""
+        what = " ".join(filter(None, (self.job, ",".join(sorted(self.kinds)), share)))
         return f"{what} of {self.memori}" if self.memori else what
 
 
@@ -64,9 +68,10 @@ class Attempts:
     exit_code: int | None
     failures: int
 
-    @property
-    def is_to_repeat(self) -> bool:
-        """Is it worth another try before its time? Not if only a human can help."""
+    def is_to_repeat(self, job: str) -> bool:
+        """Is the job worth another try before its time? Not if only a human can help."""
+        if self.exit_code == _PARTIAL:
+            return job == "backup" and self.failures <= _PARTIAL_TRIES
         return self.exit_code not in _FINAL
 
 
@@ -75,7 +80,8 @@ def problems_of(entry: Entry) -> Iterator[str]:
     try:
         next(CronSim(entry.cron, datetime(2000, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration):
-        yield f"cron {entry.cron!r} is not five fields: minute hour day month weekday"
+        fields = "minute hour day month weekday"
+        yield f"cron {entry.cron!r} is not five fields ({fields}), or never comes"
     if entry.job not in JOBS:
         yield f"job {entry.job!r} is none of {', '.join(JOBS)}"
     if unknown := set(entry.kinds) - KINDS.keys():
@@ -107,8 +113,11 @@ def due_at(entry: Entry, attempts: Attempts | None, zone: tzinfo, now: datetime)
     """When an entry is due next; it may have been long ago, and what was never done is due now."""
     if attempts is None:
         return now
+    if attempts.started_at > now:
+        # The clock was ahead then: nobody shall wait until it is there again.
+        return now
     regular = next_time(entry.cron, zone, attempts.started_at)
-    if not attempts.is_to_repeat:
+    if not attempts.is_to_repeat(entry.job):
         return regular
     return min(regular, attempts.started_at + pause_after(attempts.failures))
 

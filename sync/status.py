@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sync.kind import Kind, Scope
-from sync.mirror import standing
+from sync.mirror import jobs, standing
+from sync.mirror.jobs import JobRun
 from sync.mirror.mirror import Mirror
 from sync.mirror.standing import PastRestore
 from sync.mirror.values import Snapshot, Source, Status
 
 _Row = TypeVar("_Row", Snapshot, PastRestore)
 
+_HELPLESS = frozenset({2, 4, 6, 10, 12})
 TOO_OLD = 7
 """Exit code of a status that finds a source older than allowed."""
 
@@ -74,6 +76,7 @@ class Standing:
         gone: Memoris that are not in the account any more.
         left_out: Memoris that the settings do not name, and that are therefore not backed up.
         never: names of Memoris that should be backed up and never were.
+        jobs: the last run of each thing that the service does.
     """
 
     now: datetime
@@ -83,6 +86,12 @@ class Standing:
     gone: tuple[Source, ...]
     left_out: tuple[Source, ...]
     never: tuple[str, ...]
+    jobs: tuple[JobRun, ...] = ()
+
+    @property
+    def helpless(self) -> list[JobRun]:
+        """Jobs that ended so that only a human can help: damage, a guard, credentials."""
+        return [each for each in self.jobs if each.exit_code in _HELPLESS]
 
     def too_old(self, max_age: timedelta) -> list[SourceStatus]:
         """The sources that were not seen whole within a time."""
@@ -125,7 +134,8 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
     known = {each.name for each in sources} | {each.remote_id for each in sources}
     wanted = list(memoris) or standing.memoris_without_source(mirror)
     never = tuple(each for each in wanted if each not in known)
-    return Standing(datetime.now(UTC), found, run, restores, gone, left_out, never)
+    done = tuple(jobs.last_runs(mirror).values())
+    return Standing(datetime.now(UTC), found, run, restores, gone, left_out, never, done)
 
 
 def _honest(row: _Row, dead: Collection[int]) -> _Row:

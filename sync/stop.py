@@ -6,7 +6,6 @@ is done that must not be left half done on the remote, such as opening a session
 """
 
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,7 +23,7 @@ class Stop:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.why = ""
-        self._helpers: list[weakref.WeakMethod[Callable[[], None]]] = []
+        self._helpers: list[Callable[[], None]] = []
         self._shields = 0
         self._held_back: Interrupted | None = None
 
@@ -32,11 +31,13 @@ class Stop:
         """Call something when a stop is asked for, to end what does not look at the event.
 
         Args:
-            help_on: a method, called from a signal handler whatever shields there are, as long as
-                its object lives.
+            help_on: is called from a signal handler, whatever shields there are.
         """
-        alive = [each for each in self._helpers if each() is not None]
-        self._helpers = [*alive, weakref.WeakMethod(help_on)]
+        self._helpers.append(help_on)
+
+    def no_more(self, help_on: Callable[[], None]) -> None:
+        """Forget what was to be called."""
+        self._helpers.remove(help_on)
 
     def ask(self, why: str) -> None:
         """Ask for a stop, from a signal handler in the main thread.
@@ -49,9 +50,8 @@ class Stop:
             raise KeyboardInterrupt
         self.why = why
         self.event.set()
-        for reference in self._helpers:
-            if help_on := reference():
-                help_on()
+        for help_on in self._helpers:
+            help_on()
         if self._shields:
             self._held_back = Interrupted(why)
         else:

@@ -30,4 +30,6 @@ class Systemd:
         address = self._address.replace("@", "\0", 1)
         lines = "\n".join(f"{name}={' '.join(value.split())}" for name, value in facts.items())
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            # Whoever does not listen is not waited for.
+            sock.setblocking(False)
             sock.sendto(lines.encode(errors="replace"), address)

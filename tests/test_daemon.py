@@ -68,7 +68,10 @@ class Service:
         """Wait for a line of the log that holds all of these."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            line = self._lines.get(timeout=PATIENCE_S)
+            try:
+                line = self._lines.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                break
             assert line, "".join(self.told)
             self.told.append(line)
             if all(part in line for part in parts):
@@ -291,6 +294,9 @@ def test_refused_credentials_are_tried_once_until_a_human_gives_others(
     service.shift(2 * 24 * 3600)
     service.until("job.held")
     assert len([call for call in sandbox.calls if "Login" in str(call)]) == 1
+    status, page = service.get("/healthz")
+    assert status == 503
+    assert "backup ended with 12" in " ".join(json.loads(page)["why"])
     (workplace.folder / "password").write_text(sandbox.world.account.password)
     service.send(signal.SIGHUP)
     service.until("settings.read")
@@ -312,7 +318,7 @@ def test_new_settings_are_read_and_broken_ones_are_told_and_not_used(
     workplace.config.write_text(whole + more)
     service.send(signal.SIGHUP)
     service.until("settings.read", "entries=2")
-    service.until("job.finished", "job=check", "exit_code=0")
+    service.until("job.finished", 'job="check 100%"', "exit_code=0")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -333,7 +339,7 @@ def test_a_scheduled_job_waits_for_whoever_holds_the_mirror(
     engine = open_database(f"sqlite:///{workplace.folder}/mirror.db")
     with hold(engine, "a restore"):
         service.shift(24 * 3600)
-        service.until("job.waits", "a restore")
+        service.until("job.waits")
     service.until("job.finished", "exit_code=0")
     engine.dispose()
     service.end()

@@ -468,3 +468,12 @@ def test_no_pair_of_values_outgrows_its_room(old: str, new: str, room: int):
 
 def test_nothing_logged_is_told_as_such():
     assert list(log_lines([])) == ["no changes"]
+
+
+def test_what_a_restore_or_a_drill_sees_makes_nothing_fresh(work: Workplace, world: World):
+    work.first_backup()
+    before = work.run("status", "--json").json["sources"]
+    world.agent("Guide").memories.clear()
+    assert work.run("restore", "--dry-run").code == 0
+    after = work.run("status", "--json").json["sources"]
+    assert [each["complete_at"] for each in after] == [each["complete_at"] for each in before]

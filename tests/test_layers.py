@@ -20,7 +20,7 @@ LAYERS = {
     "twin": 3, "wanted": 3,
     "schedule": 3, "systemd": 3,
     "config": 4, "log": 4, "app": 4,
-    "web": 5, "drill": 5, "daemon": 5, "cli": 5, "__main__": 6,
+    "web": 5, "drill": 5, "job": 5, "daemon": 5, "cli": 5, "__main__": 6,
 }  # fmt: skip
 """Imports go down; inside a layer only those below, and inside a folder freely."""
 
@@ -39,7 +39,8 @@ BESIDE = {
     ("refetch", "backup"), ("refetch", "fetch"), ("compare", "backup"), ("compare", "check"),
     ("compare", "fetch"), ("compare", "refetch"),
     ("app", "config"), ("plan", "order"), ("plan", "recreate"), ("recreate", "order"),
-    ("cli", "drill"), ("daemon", "drill"), ("cli", "daemon"), ("daemon", "web"),
+    ("cli", "drill"), ("job", "drill"), ("job", "web"), ("daemon", "job"), ("daemon", "web"),
+    ("cli", "daemon"),
 }  # fmt: skip
 
 THIRD_PARTIES = {
@@ -63,6 +64,7 @@ THIRD_PARTIES = {
         "replay",
         "api/ping",
         "daemon",
+        "job",
         "drill",
     },
     "msgspec": {"document", "config", "schedule", "cli/config", "drill", "sandbox/*"},

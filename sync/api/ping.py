@@ -6,8 +6,10 @@ wrong here may stop a job.
 
 import requests
 import structlog
+from requests.utils import get_environ_proxies
 
 from sync.api.pool import pool
+from sync.errors import SyncError
 
 _TIMEOUT_S = 5.0
 
@@ -38,11 +40,15 @@ class Ping:
             with (
                 pool(1) as http,
                 http.get(
-                    self._url + what, timeout=_TIMEOUT_S, allow_redirects=False, stream=True
+                    self._url + what,
+                    timeout=_TIMEOUT_S,
+                    allow_redirects=False,
+                    stream=True,
+                    proxies=get_environ_proxies(self._url),
                 ) as answer,
             ):
                 if not answer.ok:
                     log.warning("ping.refused", what=what, status=answer.status_code)
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, SyncError, ValueError) as error:
             # Its own message holds the URL.
             log.warning("ping.failed", what=what, why=type(error).__name__)

@@ -63,6 +63,7 @@ class Lines:
     def __init__(self, stop: Stop, grace_s: float = 0.0) -> None:
         self._stop = stop
         self._grace_s = grace_s
+        self._is_over = False
         self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
         # The signal handler may interrupt the very thread that holds it.
         self._lock = threading.RLock()
@@ -72,9 +73,13 @@ class Lines:
         """Take in a connection that was just made."""
         with self._lock:
             self._open.add(connection)
-        # Sessions are closed after a stop.
-        if self._stop.event.is_set() and not self._grace_s:
+        # Until grace is over, sessions are closed.
+        if self._is_over or (self._stop.event.is_set() and not self._grace_s):
             self.cut()
+
+    def close(self) -> None:
+        """There is nothing to cut any more."""
+        self._stop.no_more(self._cut_in_time)
 
     def _cut_in_time(self) -> None:
         if not self._grace_s:
@@ -86,6 +91,7 @@ class Lines:
 
     def cut(self) -> None:
         """End all reading from them at once: whoever waits sees a connection that broke."""
+        self._is_over = True
         with self._lock:
             for connection in self._open:
                 sock = connection.sock

@@ -92,8 +92,8 @@ class Transport:
         self._backend = origin_of(backend_url)
         self._retry_s = retry_s
         self._proxies: dict[str, Any] = {}
-        self._http = pool(concurrency, Lines(stop, GRACE_S))
-        self._files = pool(concurrency, Lines(stop))
+        self._lines = (Lines(stop, GRACE_S), Lines(stop))
+        self._http, self._files = (pool(concurrency, each) for each in self._lines)
         self._log = structlog.get_logger("transport")
         self.repeats = 0
 
@@ -101,6 +101,8 @@ class Transport:
         """Let go of all connections."""
         self._http.close()
         self._files.close()
+        for each in self._lines:
+            each.close()
 
     def call(
         self,

@@ -103,6 +103,12 @@ def _shown(config: "Config") -> dict[str, Any]:
         **{
             f"backup.{name}": value for name, value in msgspec.structs.asdict(config.backup).items()
         },
+        **{
+            f"service.{name}": value
+            for name, value in msgspec.structs.asdict(config.service).items()
+        },
+        "service.ping_url": "****" if settings.ping_url(config, os.environ) else None,
+        "schedule": [f"{each.cron}: {each.name}" for each in config.schedule],
     }
 
 

@@ -3,12 +3,14 @@
 import os
 import signal
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sync.cli.door import Door, Reply
 from sync.cli.door import command as make_command
 from sync.errors import Interrupted
 
 if TYPE_CHECKING:
+    from sync.api.ping import Ping
     from sync.app import App
 
 
@@ -22,15 +24,20 @@ def command(door: Door) -> Reply:
 
     Shows how it is at /healthz and /metrics of `listen` in [service].
     """
+    from sync import config as settings
+    from sync.api.ping import Ping
     from sync.daemon import Daemon
     from sync.systemd import Systemd
 
     door.level = door.level or "info"
 
-    def load() -> "App":
+    def load() -> "tuple[App, Ping]":
         app = door.app()
         app.credentials()
-        return app
+        url = settings.ping_url(app.config, os.environ)
+        door.redact.learn(url.rstrip("/"))
+        door.redact.learn(urlsplit(url).path.strip("/"))
+        return app, Ping(url)
 
     daemon = Daemon(load, door.stop, Systemd(os.environ))
     before = signal.signal(signal.SIGHUP, lambda *_: daemon.ask_to_reload())

@@ -85,6 +85,17 @@ def _json(standing: "Standing") -> dict[str, Any]:
         "never_backed_up": list(standing.never),
         "left_out": [source_json(each) for each in standing.left_out],
         "gone": [{"source": source_json(each), "gone_at": each.gone_at} for each in standing.gone],
+        "jobs": [
+            {
+                "name": each.name,
+                "started_at": each.started_at,
+                "finished_at": each.finished_at,
+                "exit_code": each.exit_code,
+                "failures": each.failures,
+                "error": each.error,
+            }
+            for each in standing.jobs
+        ],
         "open_restores": [
             {
                 "restore_id": each.id,
@@ -117,6 +128,10 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
         yield from _stale_kinds(each)
     if run := standing.run:
         yield f"the last run is {run.id}, of {_day(run.started_at)}: {run.status}"
+    for job in standing.jobs:
+        if job.exit_code:
+            why = f": {job.error}" if job.error else ""
+            yield f"the service's {job.name} of {_day(job.started_at)} ended {job.exit_code}{why}"
     for gone in standing.gone:
         yield f"{gone.name} is gone from the account since {_day(gone.gone_at)}; what it held stays"
     for name in standing.never:

@@ -11,6 +11,7 @@ from sync.kind import Scope
 from sync.kinds.file import FILE
 from sync.mirror import lock
 from sync.mirror.mirror import Mirror
+from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status, parsed, snapshot_of
 
 
@@ -44,6 +45,8 @@ def last_seen_whole(mirror: Mirror) -> dict[tuple[int, str], datetime]:
             kind.c.status == Status.COMPLETE,
             snapshot.c.status.in_([Status.COMPLETE, Status.INCOMPLETE]),
             snapshot.c.files_failed == 0,
+            # What a restore or a drill saw, no guard looked at: it must not hide a loss.
+            snapshot.c.reason.not_in([BEFORE, AFTER]),
             # Whatever stopped a source stopped its files.
             snapshot.c.error.is_(None),
         )

@@ -1,13 +1,14 @@
 """Seen from outside: `/healthz` for whoever watches, `/metrics` for Prometheus. Only reads."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST
 from waitress import wasyncore
 from waitress.server import create_server
 
@@ -39,7 +40,8 @@ def make_site(app_now: Callable[[], App], metrics: Metrics) -> Flask:
                 standing = status(mirror, app.kinds, app.memoris)
         except SyncError as error:
             return jsonify({"status": "unwell", "why": [str(error)]}), _UNWELL
-        why = list(unwell(standing, duration(app.config.service.max_age)))
+        names = {each.name for each in app.config.schedule}
+        why = list(unwell(standing, duration(app.config.service.max_age), names))
         is_well = not why
         told = {"status": "well" if is_well else "unwell", "why": why, "sources": _ages(standing)}
         return jsonify(told), 200 if is_well else _UNWELL
@@ -47,16 +49,18 @@ def make_site(app_now: Callable[[], App], metrics: Metrics) -> Flask:
     @site.get("/metrics")
     def exposed() -> Response:
         app = app_now()
-        # A mirror that cannot be read is told by what is missing, and by `/healthz`.
-        with suppress(SyncError), app.reading() as mirror:
-            metrics.look_at(mirror)
-        body, mime_type = metrics.exposed()
-        return Response(body, content_type=mime_type)
+        try:
+            with app.reading() as mirror:
+                body = metrics.exposed(mirror)
+        except SyncError:
+            # What is missing tells Prometheus, and `/healthz` tells why.
+            body = metrics.exposed(None)
+        return Response(body, content_type=CONTENT_TYPE_LATEST)
 
     return site
 
 
-def unwell(standing: Standing, max_age: timedelta) -> Iterator[str]:
+def unwell(standing: Standing, max_age: timedelta, names: Collection[str]) -> Iterator[str]:
     """Everything that should worry a human. Pure.
 
     That the remote lacks files is no reason: nothing here can change it.
@@ -64,7 +68,11 @@ def unwell(standing: Standing, max_age: timedelta) -> Iterator[str]:
     Args:
         standing: of a mirror.
         max_age: how long ago a source may have been seen whole.
+        names: of what the service does.
     """
+    for job in standing.helpless:
+        if job.name in names:
+            yield f"{job.name} ended with {job.exit_code}: {job.error or 'see status and the log'}"
     for each in standing.too_old(max_age):
         at = each.complete_at
         seen = f"was last seen whole at {at:%Y-%m-%d %H:%M} UTC" if at else "was never seen whole"
@@ -117,7 +125,13 @@ def serving(listen: str, app_now: Callable[[], App], metrics: Metrics) -> Iterat
     thread = Thread(target=server.run, name="web", daemon=True)
     thread.start()
     try:
-        yield int(server.effective_port)
+        yield _port_of(server)
     finally:
         server.close()
         thread.join(1)
+
+
+def _port_of(server: Any) -> int:
+    # A name, such as localhost, may stand for several addresses.
+    several = getattr(server, "effective_listen", None)
+    return int(several[0][1] if several else server.effective_port)

@@ -1,10 +1,10 @@
 """What Prometheus is told: how fresh the mirror is, and what the jobs did since the start."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Summary
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CollectorRegistry, Counter, Gauge, Summary, generate_latest
 
 from sync.mirror import standing
 from sync.mirror.mirror import Mirror
@@ -14,7 +14,7 @@ _SOURCE = ("scope", "source", "remote_id")
 
 
 class Metrics:
-    """Counters that jobs move, and gauges that are read from the mirror at every look."""
+    """Counters that jobs move, and gauges that are made from the mirror at every look."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -24,34 +24,21 @@ class Metrics:
         self._bytes = self._made(Counter, "file_bytes", "Bytes of files fetched", *_SOURCE)
         self._failed = self._made(Counter, "failed_files", "Files that failed", *_SOURCE)
         self._repeats = self._made(Counter, "repeated_calls", "Calls that were made again")
-        self._seen = self._made(
-            Gauge, "last_success_timestamp_seconds", "When last seen whole", *_SOURCE, "kind"
-        )
-        self._objects = self._made(Gauge, "objects", "Objects there", *_SOURCE, "kind")
-        self._files = self._made(Gauge, "files", "Files referred to", *_SOURCE, "status")
-        self._snapshot_seconds = self._made(
-            Gauge, "last_snapshot_seconds", "How long the last snapshot took", *_SOURCE
-        )
-        self._complete = self._made(
-            Gauge, "last_snapshot_complete", "Was the last snapshot complete", *_SOURCE
-        )
 
     def _made(self, sort: Any, name: str, about: str, *labels: str) -> Any:
-        return sort(f"aisuru_sync_{name}", f"{about}.", labels, registry=self._registry)
+        return _made(self._registry, sort, name, about, *labels)
 
     def job_done(self, job: str, exit_code: int, took_s: float) -> None:
         """Count a job."""
         self._jobs.labels(job, exit_code).inc()
         self._job_seconds.labels(job).observe(took_s)
 
-    def run_done(self, snapshots: Iterable[Snapshot], repeats: int) -> None:
-        """Count what a backup saw.
+    def repeated(self, calls: int) -> None:
+        """Count calls that a job had to make again."""
+        self._repeats.inc(calls)
 
-        Args:
-            snapshots: of the run.
-            repeats: calls that it had to make again.
-        """
-        self._repeats.inc(repeats)
+    def run_done(self, snapshots: Iterable[Snapshot]) -> None:
+        """Count what a backup saw."""
         for each in snapshots:
             source = _labels(each.source)
             self._bytes.labels(*source).inc(each.files.bytes)
@@ -60,31 +47,45 @@ class Metrics:
                 for op in ("created", "updated", "deleted"):
                     self._changes.labels(*source, kind, op).inc(getattr(result.tally, op))
 
-    def look_at(self, mirror: Mirror) -> None:
-        """Set everything that the mirror knows."""
-        gauges = (self._seen, self._objects, self._files, self._snapshot_seconds, self._complete)
-        for gauge in gauges:
-            gauge.clear()
-        sources = {each.id: each for each in mirror.sources() if each.gone_at is None}
-        for (source_id, kind), at in standing.last_seen_whole(mirror).items():
-            if source_id in sources:
-                self._seen.labels(*_labels(sources[source_id]), kind).set(at.timestamp())
-        for (source_id, kind), number in standing.objects(mirror).items():
-            if source_id in sources:
-                self._objects.labels(*_labels(sources[source_id]), kind).set(number)
-        for (source_id, state), number in standing.files_by_status(mirror).items():
-            if source_id in sources:
-                self._files.labels(*_labels(sources[source_id]), state).set(number)
-        for each in standing.last_snapshots(mirror):
-            if each.source.id in sources and each.finished_at:
-                took_s = (each.finished_at - each.started_at).total_seconds()
-                self._snapshot_seconds.labels(*_labels(each.source)).set(took_s)
-                self._complete.labels(*_labels(each.source)).set(each.status is Status.COMPLETE)
+    def exposed(self, mirror: Mirror | None) -> bytes:
+        """All of it as Prometheus reads it.
 
-    def exposed(self, accept: str = "") -> tuple[bytes, str]:
-        """All of it as Prometheus reads it, and its MIME type."""
-        encode, mime_type = choose_encoder(accept)
-        return encode(self._registry), mime_type
+        Args:
+            mirror: to look at; without one, all that it knows is missing.
+        """
+        counters: bytes = generate_latest(self._registry)
+        return counters + (generate_latest(_gauges(mirror)) if mirror else b"")
+
+
+def _gauges(mirror: Mirror) -> CollectorRegistry:
+    """What the mirror knows now of the sources that live."""
+    registry = CollectorRegistry()
+    gauge = partial(_made, registry, Gauge)
+    seen = gauge("last_success_timestamp_seconds", "When last seen whole", *_SOURCE, "kind")
+    objects = gauge("objects", "Objects there", *_SOURCE, "kind")
+    files = gauge("files", "Files referred to", *_SOURCE, "status")
+    took = gauge("last_snapshot_seconds", "How long the last snapshot took", *_SOURCE)
+    complete = gauge("last_snapshot_complete", "Was the last snapshot complete", *_SOURCE)
+    sources = {each.id: _labels(each) for each in mirror.sources() if each.gone_at is None}
+    found = (
+        (seen, {each: at.timestamp() for each, at in standing.last_seen_whole(mirror).items()}),
+        (objects, standing.objects(mirror)),
+        (files, standing.files_by_status(mirror)),
+    )
+    for made, values in found:
+        for (source_id, name), value in values.items():
+            if source_id in sources:
+                made.labels(*sources[source_id], name).set(value)
+    for each in standing.last_snapshots(mirror):
+        if each.source.id in sources and each.finished_at:
+            labels = sources[each.source.id]
+            took.labels(*labels).set((each.finished_at - each.started_at).total_seconds())
+            complete.labels(*labels).set(each.status is Status.COMPLETE)
+    return registry
+
+
+def _made(registry: CollectorRegistry, sort: Any, name: str, about: str, *labels: str) -> Any:
+    return sort(f"aisuru_sync_{name}", f"{about}.", labels, registry=registry)
 
 
 def _labels(source: Source) -> tuple[str, str, str]:
