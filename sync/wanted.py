@@ -176,6 +176,11 @@ def read_wanted(
     known = {**objects, **others, **{ident: {} for ident in damaged}}
     foreign = _foreign_files(mentioned, others, kinds, target)
     unlisted = _unlisted_files(mentioned, known, kinds, target)
+    for kind in (each for each in kinds.values() if is_file(each)):
+        # What the account had itself and had lost by then is nobody else's, and was gone.
+        keys = [key for name, key in unlisted if name == kind.name]
+        for key in mirror.past.gone(owner, kind, keys, account_snapshot):
+            del unlisted[kind.name, key]
     whole = {**objects, **foreign, **unlisted}
     files = _stored_files(mirror, kinds, whole)
     copied = frozenset(each for each in objects if kinds[each[0]].scope is Scope.ACCOUNT)

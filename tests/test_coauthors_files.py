@@ -245,6 +245,24 @@ def test_a_drill_tells_what_will_be(
     assert done["steps"]["upload"] == (0 if is_there else 1)
 
 
+@pytest.mark.parametrize("into", [(), ("--into", "Twin")])
+def test_a_file_of_the_accounts_own_that_was_deleted_before_stays_deleted(
+    work: Workplace, world: World, theirs: Asset, into: tuple[str, ...]
+):
+    theirs.is_listed = True
+    world.add_agent("Twin")
+    work.first_backup()
+    lose(world)
+    work.backup()
+    args = ("--memori", "Guide", *into)
+    rehearsed = work.run("restore", "--drill", "--json", *args).json
+    result = restore(work, *args)
+    assert rehearsed["steps"] == result["steps"]
+    assert again(world) == []
+    assert restore(work, *args)["steps"] == NOTHING
+    check_that_all_points_to(URL, world.agent("Twin" if into else "Guide"))
+
+
 def test_a_file_whose_own_record_is_damaged_is_left_alone(
     work: Workplace, world: World, theirs: Asset
 ):

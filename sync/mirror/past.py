@@ -99,6 +99,15 @@ class Past:
             is_sound = document is not None and kind.digest(document) == row.digest
             yield row.key, document if is_sound else None
 
+    def gone(
+        self, source: Source, kind: Kind, keys: Iterable[str], snapshot_id: int | None = None
+    ) -> set[str]:
+        """The keys of objects that were there once, and not any more at a snapshot, or now."""
+        query = sa.select(self._tables.change.c.key).where(
+            *self._of(source, kind), self._tables.change.c.op == "deleted", self._at(snapshot_id)
+        )
+        return {row.key for row in self._each(query, keys)}
+
     def touched(self, source: Source, kind: Kind, after_id: int, until_id: int) -> Iterator[str]:
         """The keys that have changed after a snapshot, until another one, in their order."""
         change = self._tables.change
