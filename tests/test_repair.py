@@ -249,3 +249,16 @@ def test_many_damages_are_told_as_the_first_ones_and_a_number(work: Workplace, w
     assert "and 12 more: 12 memory; --json tells all\n" in outcome.out
     assert len(outcome.out.splitlines()) == 22
     assert len(work.run("check", "--json").json["damage"]) == 32
+
+
+@pytest.mark.parametrize("edit", ["", "Changed"])
+def test_a_row_that_was_lost_is_known_again_by_the_next_backup(
+    backed_up: Workplace, world: World, edit: str
+):
+    execute(backed_up, "delete from memory")
+    if edit:
+        world.agent("Guide").memories["m-hours-1"]["title"] = edit
+    backed_up.backup()
+    assert backed_up.run("check").code == 0
+    ops = backed_up.sql("select op from change where kind = 'memory' order by id")
+    assert [op for (op,) in ops] == ["created", "created", *(["updated"] if edit else [])]

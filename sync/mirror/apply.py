@@ -89,10 +89,25 @@ def apply(
     )
     connection.execute(stage.index)
     analyse(connection, stage.differs, stage.seen, stage.gone)
+    _know_again(connection, tables.change, stage, source_id)
     changed = _write_changes(connection, tables.change, stage, source_id, snapshot_id)
     _project(connection, tables.change, stage, source_id, snapshot_id)
     unchanged = listed - changed[CREATED] - changed[UPDATED]
     return Tally(listed, changed[CREATED], changed[UPDATED], changed[DELETED], unchanged)
+
+
+def _know_again(connection: sa.Connection, change: sa.Table, stage: Stage, source_id: int) -> None:
+    """What history knows is not new, though its row is gone: a row that was lost comes back."""
+    differs = stage.differs
+    mine = (change.c.source_id == source_id, change.c.kind == stage.kind.name)
+    if not connection.execute(sa.select(sa.exists().where(*mine))).scalar_one():
+        return
+    lives = (*mine, change.c.superseded_in.is_(None), change.c.op != DELETED)
+    head = sa.select(change.c.digest).where(*lives, change.c.key == differs.c.key)
+    op = sa.case((head.scalar_subquery() == differs.c.digest, FRESHENED), else_=UPDATED)
+    connection.execute(
+        sa.update(differs).where(differs.c.op == CREATED, head.exists()).values(op=op)
+    )
 
 
 def _write_changes(
@@ -147,10 +162,16 @@ def _project(
         change.c.snapshot_id == snapshot_id,
     )
     before = sa.select(table.c.change_id).where(same_object).scalar_subquery()
+    history = change.alias()
+    head = sa.select(sa.func.max(history.c.id)).where(
+        history.c.source_id == source_id,
+        history.c.kind == stage.kind.name,
+        history.c.key == differs.c.key,
+    )
     rows = (
         sa.select(
             sa.literal(source_id),
-            sa.func.coalesce(change.c.id, before),
+            sa.func.coalesce(change.c.id, before, head.scalar_subquery()),
             *(differs.c[name] for name in names),
         )
         .select_from(differs.outerjoin(change, new))
