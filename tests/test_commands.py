@@ -433,7 +433,8 @@ def test_every_line_of_the_sample_is_a_setting_with_its_default(work: Workplace)
     text = re.sub(r"^# (\w+ = |\[)", r"\1", path.read_text(), flags=re.MULTILINE)
     text = text.replace('database = "sqlite:////var/lib/aisuru-sync/mirror.db"\n', "")
     path.write_text(text)
-    (work.folder / "password").write_text("x")
+    for secret in ("password", "ping-url"):
+        (work.folder / secret).write_text("x")
     assert run(["config", "check", "--config", str(path)]) == 0
 
 
