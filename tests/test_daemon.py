@@ -505,3 +505,76 @@ def test_an_address_that_is_taken_is_told(workplace: Workplace, sandbox: Sandbox
         outcome = workplace.run("daemon", "--json")
     assert outcome.code == 8
     assert f"cannot listen on 127.0.0.1:{port}" in outcome.json["error"]["message"]
+
+
+def test_a_start_waits_for_whoever_holds_the_mirror(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
+):
+    settled(workplace, sandbox)
+    workplace.backup()
+    engine = open_database(f"sqlite:///{workplace.folder}/mirror.db")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(workplace.folder / "notify"))
+        sock.settimeout(PATIENCE_S)
+        with hold(engine, "a restore"):
+            service = serving(NOTIFY_SOCKET=str(workplace.folder / "notify"))
+            assert b"waits to begin: the mirror is in use by a restore" in sock.recv(4096)
+        service.until("job.finished", "exit_code=0")
+        service.end()
+    engine.dispose()
+
+
+def test_a_watcher_hears_of_jobs_that_are_held_and_no_good_check_hides_them(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service], host
+):
+    workplace.settle(sandbox)
+    workplace.backup()
+    more = NIGHTLY + '[[schedule]]\ncron = "0 4 * * *"\njob = "check"\n'
+    settled(workplace, sandbox, more, password="wrong")
+    service = serving("2026-03-28T00:00:00Z", AISURU_SYNC_PING_URL=f"{host.url}/uuid")
+    service.until("job.finished", "job=backup", "exit_code=12")
+    service.until("job.finished", "job=check", "exit_code=0")
+    service.shift(24 * 3600)
+    service.until("job.held")
+    service.until("job.finished", "job=check", "exit_code=0")
+    service.end()
+    ends = [each for each in host.asked if not each.endswith("/start")]
+    assert ends == ["/uuid/12"] * 4
+
+
+def test_new_settings_may_name_another_mirror(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
+):
+    settled(workplace, sandbox)
+    service = serving()
+    service.until("job.finished")
+    settings = workplace.config.read_text()
+    workplace.config.write_text(settings.replace("mirror.db", "another.db"))
+    service.send(signal.SIGHUP)
+    service.until("settings.read")
+    service.until("job.finished", "exit_code=0")
+    service.end()
+    assert (workplace.folder / "another.db").exists()
+
+
+def test_a_clock_that_is_set_back_while_a_job_runs_starves_no_watchdog(
+    workplace: Workplace, serve, world: World, serving: Callable[..., Service], tmp_path: Path
+):
+    fault, reached, go_on = lingering("/memori/v2/memories/*")
+    with (
+        serve(world, faults=FaultSet([fault])) as sandbox,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock,
+    ):
+        settled(workplace, sandbox)
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(PATIENCE_S)
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
+        service = serving(**environ)
+        assert reached.wait(PATIENCE_S)
+        service.shift(-3600)
+        beats = 0
+        while beats < 20:
+            beats += b"WATCHDOG=1" in sock.recv(4096)
+        go_on.set()
+        service.until("job.finished", "exit_code=0")
+        service.end()
