@@ -108,7 +108,7 @@ class Daemon:
             self._scheduler.start()
             stack.callback(self._scheduler.shutdown, wait=False)
             stack.callback(self._systemd.tell, STOPPING="1")
-            stack.callback(lambda: self._site.close())  # noqa: PLW0108 - the one of then
+            stack.callback(self._hide)
             port = self._show_at(self._app.config.service.listen)
             self._arm()
             self._systemd.tell(READY="1")
@@ -136,9 +136,12 @@ class Daemon:
         """Serve the pages at an address, and no longer at the one before; returns the port."""
         with ExitStack() as stack:
             port = stack.enter_context(serving(listen, lambda: self._app, self._metrics))
-            self._site.close()
+            self._hide()
             self._site = stack.pop_all()
         return port
+
+    def _hide(self) -> None:
+        self._site.close()
 
     def _turn(self) -> None:
         """Wait for what is due, look around, and do one thing."""
@@ -229,24 +232,18 @@ class Daemon:
         try:
             app, ping = self._load()
             _check_schedule(app)
-            if app.config.storage != before.config.storage:
+            is_refused = bool(self._refusal) and app.credentials() == self._refused
+            if app.config.storage != before.config.storage or (self._refusal and not is_refused):
                 self._attempts = self._past(app)
             if app.config.service.listen != before.config.service.listen:
                 self._show_at(app.config.service.listen)
-            is_refused = app.credentials() == self._refused
         except Interrupted:
             raise
         except SyncError as error:
             self._log.error("settings.kept", why=str(error))
             return
         self._app, self._ping = app, ping
-        if self._refusal and not is_refused:
-            self._refusal = ""
-            self._attempts = {
-                name: each
-                for name, each in self._attempts.items()
-                if each.exit_code != AccountRefused.exit_code
-            }
+        self._refusal = self._refusal if is_refused else ""
         self._log.info("settings.read", entries=len(app.config.schedule))
         self._due.clear()
         self._arm()
@@ -306,7 +303,7 @@ class Daemon:
         except Interrupted:
             raise
         except SyncError as failure:
-            return failure.exit_code, str(failure)
+            return failure.exit_code, self._app.redactor(str(failure))
         return exit_code, error
 
     def _note_begin(self, entry: Entry) -> int | None:
@@ -328,9 +325,11 @@ class Daemon:
         except Interrupted:
             raise
         except SyncError as error:
+            # It goes into a table and onto a page, too.
+            why = self._app.redactor(str(error))
             if isinstance(error, AccountRefused):
-                self._refusal, self._refused = str(error), self._app.credentials()
-            return worst((error.exit_code, *error.also)), str(error)
+                self._refusal, self._refused = why, self._app.credentials()
+            return worst((error.exit_code, *error.also)), why
         except Exception as error:  # noqa: BLE001 - the next job may fare better
             self._log.exception("job.crashed", job=entry.name)
             return _BUG, f"this is a bug: {type(error).__name__}"

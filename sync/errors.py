@@ -148,6 +148,18 @@ _PRECEDENCE = (143, 130, AccessDenied.exit_code, StorageError.exit_code, 6)
 _MILD = (3, 0)
 
 
+FOR_A_HUMAN = frozenset(
+    {
+        UsageError.exit_code,
+        DamageFound.exit_code,
+        6,  # the deletion guard, which is no error
+        NoMirror.exit_code,
+        AccessDenied.exit_code,
+    }
+)
+"""Exit codes that trying again does not change: somebody must look at it."""
+
+
 def worst(exit_codes: Iterable[int]) -> int:
     """The exit code to end with when several apply (design 9)."""
     found = set(exit_codes) or {0}

@@ -11,13 +11,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import msgspec
 from cronsim import CronSim, CronSimError
 
+from sync.errors import FOR_A_HUMAN
 from sync.kinds import KINDS
 
 JOBS = ("backup", "check", "drill")
 """What can be scheduled."""
 
-_FINAL = frozenset({0, 2, 4, 6, 10, 12})
-"""Exit codes that another try would only repeat: all is well, or a human must look at it."""
 _PARTIAL = 3
 _PARTIAL_TRIES = 3
 """What is partial may come whole soon; what stays so, as a file that is refused, is not hunted."""
@@ -72,7 +71,7 @@ class Attempts:
         """Is the job worth another try before its time? Not if only a human can help."""
         if self.exit_code == _PARTIAL:
             return job == "backup" and self.failures <= _PARTIAL_TRIES
-        return self.exit_code not in _FINAL
+        return self.exit_code != 0 and self.exit_code not in FOR_A_HUMAN
 
 
 def problems_of(entry: Entry) -> Iterator[str]:

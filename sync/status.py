@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from sync.errors import FOR_A_HUMAN
 from sync.kind import Kind, Scope
 from sync.mirror import jobs, standing
 from sync.mirror.jobs import JobRun
@@ -18,7 +19,6 @@ from sync.mirror.values import Snapshot, Source, Status
 
 _Row = TypeVar("_Row", Snapshot, PastRestore)
 
-_HELPLESS = frozenset({2, 4, 6, 10, 12})
 TOO_OLD = 7
 """Exit code of a status that finds a source older than allowed."""
 
@@ -91,7 +91,7 @@ class Standing:
     @property
     def helpless(self) -> list[JobRun]:
         """Jobs that ended so that only a human can help: damage, a guard, credentials."""
-        return [each for each in self.jobs if each.exit_code in _HELPLESS]
+        return [each for each in self.jobs if each.exit_code in FOR_A_HUMAN]
 
     def too_old(self, max_age: timedelta) -> list[SourceStatus]:
         """The sources that were not seen whole within a time."""

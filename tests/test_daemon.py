@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def serving(workplace: Workplace) -> Iterator[Callable[..., Service]]:
 
 
 def settled(workplace: Workplace, sandbox: Sandbox, more: str = NIGHTLY, **over: Any) -> None:
+    """Settings of a service that backs up every night, if nothing else is said."""
     workplace.settle(sandbox, more, **over)
 
 
@@ -372,15 +374,27 @@ def test_two_backups_at_once_are_one_and_the_other_says_who_is_at_work(
         service.end()
 
 
+@contextmanager
+def systemd(folder: Path, watchdog_us: int = 300_000) -> Iterator[tuple[socket.socket, dict]]:
+    """The socket that a service tells systemd by, and what it is started with to find it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(folder / "notify"))
+        sock.settimeout(PATIENCE_S)
+        yield (
+            sock,
+            {
+                "NOTIFY_SOCKET": str(folder / "notify"),
+                "WATCHDOG_USEC": str(watchdog_us),
+            },
+        )
+
+
 def test_systemd_is_told_how_it_is(
     workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service], tmp_path: Path
 ):
     settled(workplace, sandbox)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(PATIENCE_S)
-        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "JOURNAL_STREAM": "this one"}
-        service = serving(WATCHDOG_USEC="600000", **environ)
+    with systemd(tmp_path) as (sock, environ):
+        service = serving(JOURNAL_STREAM="this one", **environ)
         heard: list[str] = []
         while not {"READY=1", "WATCHDOG=1"} <= {*heard} or "STATUS=idle" not in "".join(heard):
             heard.append(sock.recv(4096).decode())
@@ -402,11 +416,9 @@ def test_a_job_that_is_stuck_starves_the_watchdog(
     fault, reached, go_on = lingering("/memori/v2/memories/*")
     with (
         serve(world, faults=FaultSet([fault])) as sandbox,
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock,
+        systemd(tmp_path) as (sock, environ),
     ):
         settled(workplace, sandbox)
-        sock.bind(str(tmp_path / "notify"))
-        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
         service = serving(silence="1", **environ)
         assert reached.wait(PATIENCE_S)
         sock.settimeout(3)
@@ -442,6 +454,8 @@ def test_health_and_metrics_say_how_the_mirror_is(
         assert secret not in metrics
         assert secret not in page
     service.end()
+    for secret in (sandbox.world.account.password, "271828", "001234"):
+        assert secret not in "".join(service.told)
 
 
 def test_health_is_bad_while_the_last_whole_snapshot_is_too_old(
@@ -513,11 +527,9 @@ def test_a_start_waits_for_whoever_holds_the_mirror(
     settled(workplace, sandbox)
     workplace.backup()
     engine = open_database(f"sqlite:///{workplace.folder}/mirror.db")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(workplace.folder / "notify"))
-        sock.settimeout(PATIENCE_S)
+    with systemd(workplace.folder, 60_000_000) as (sock, environ):
         with hold(engine, "a restore"):
-            service = serving(NOTIFY_SOCKET=str(workplace.folder / "notify"))
+            service = serving(**environ)
             assert b"waits to begin: the mirror is in use by a restore" in sock.recv(4096)
         service.until("job.finished", "exit_code=0")
         service.end()
@@ -563,12 +575,9 @@ def test_a_clock_that_is_set_back_while_a_job_runs_starves_no_watchdog(
     fault, reached, go_on = lingering("/memori/v2/memories/*")
     with (
         serve(world, faults=FaultSet([fault])) as sandbox,
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock,
+        systemd(tmp_path) as (sock, environ),
     ):
         settled(workplace, sandbox)
-        sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(PATIENCE_S)
-        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
         service = serving(**environ)
         assert reached.wait(PATIENCE_S)
         service.shift(-3600)
@@ -578,3 +587,10 @@ def test_a_clock_that_is_set_back_while_a_job_runs_starves_no_watchdog(
         go_on.set()
         service.until("job.finished", "exit_code=0")
         service.end()
+
+
+def test_a_watcher_whose_url_cannot_be_read_is_told_at_the_start(work: Workplace, sandbox: Sandbox):
+    settled(work, sandbox, NIGHTLY.replace("[service]", '[service]\nping_url_file = "nowhere"'))
+    outcome = work.run("daemon", "--json")
+    assert outcome.code == 2
+    assert "cannot read the secret in" in outcome.json["error"]["message"]

@@ -18,15 +18,13 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._jobs = self._made(Counter, "jobs", "Jobs that ended", "job", "exit_code")
-        self._job_seconds = self._made(Summary, "job_seconds", "How long jobs took", "job")
-        self._changes = self._made(Counter, "changes", "Changes seen", *_SOURCE, "kind", "op")
-        self._bytes = self._made(Counter, "file_bytes", "Bytes of files fetched", *_SOURCE)
-        self._failed = self._made(Counter, "failed_files", "Files that failed", *_SOURCE)
-        self._repeats = self._made(Counter, "repeated_calls", "Calls that were made again")
-
-    def _made(self, sort: Any, name: str, about: str, *labels: str) -> Any:
-        return _made(self._registry, sort, name, about, *labels)
+        made = partial(_made, self._registry)
+        self._jobs = made(Counter, "jobs", "Jobs that ended", "job", "exit_code")
+        self._job_seconds = made(Summary, "job_seconds", "How long jobs took", "job")
+        self._changes = made(Counter, "changes", "Changes seen", *_SOURCE, "kind", "op")
+        self._bytes = made(Counter, "file_bytes", "Bytes of files fetched", *_SOURCE)
+        self._failed = made(Counter, "failed_files", "Files that failed", *_SOURCE)
+        self._repeats = made(Counter, "repeated_calls", "Calls that were made again")
 
     def job_done(self, job: str, exit_code: int, took_s: float) -> None:
         """Count a job."""
