@@ -1,6 +1,7 @@
 """What whole-command tests share: a sandbox under contract, a folder with settings, the command."""
 
 import functools
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import hypothesis
+import made_once
 import pytest
 import sqlalchemy as sa
 import structlog
@@ -44,6 +46,16 @@ def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("--hypothesis-profile"):
         return ""
     return "hypothesis: derandomized, so every run tries the same examples"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _made_once() -> Any:
+    # What is there by now stays: to look through it again and again is a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000)
+    with pytest.MonkeyPatch.context() as patch:
+        made_once.share(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,55 @@
+"""Spares the suite what each of its commands would make anew: tables, and statements compiled.
+
+A process runs one command and makes its tables once. The suite runs some thousands in a few
+processes, and nearly half of their time went into making the same again. What is shared is made
+from nothing but the registry and the sort of database, so that no command can tell the difference;
+the tests that start processes of their own do without.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.util import LRUCache
+
+from sync.kind import Kind
+from sync.mirror import mirror
+from sync.mirror.apply import Stage
+from sync.mirror.tables import Tables
+
+_STATEMENTS = 2000
+
+
+def share(patch: pytest.MonkeyPatch) -> None:
+    """Let all mirrors of this process share what follows from their registry and database."""
+    tables: dict[tuple[int, ...], tuple[tuple[Kind, ...], Tables]] = {}
+    stages: dict[tuple[int, int], tuple[Kind, sa.Table, Stage]] = {}
+    compiled: dict[str, tuple[LRUCache[Any, Any], sa.Dialect]] = {}
+    open_database = mirror.open_database
+
+    # What is kept beside each value keeps its id from being given to something else.
+    def tables_of(kinds: Iterable[Kind]) -> Tables:
+        of = tuple(kinds)
+        ids = tuple(map(id, of))
+        if ids not in tables:
+            tables[ids] = of, Tables(of)
+        return tables[ids][1]
+
+    def stage_of(kind: Kind, table: sa.Table) -> Stage:
+        ids = id(kind), id(table)
+        if ids not in stages:
+            stages[ids] = kind, table, Stage(kind, table)
+        return stages[ids][2]
+
+    def opened(url: str) -> sa.Engine:
+        engine = open_database(url)
+        # Compiled statements are known by their dialect, too.
+        ours = LRUCache(_STATEMENTS), engine.dialect
+        engine._compiled_cache, engine.dialect = compiled.setdefault(engine.dialect.name, ours)
+        engine.pool._dialect = engine.dialect
+        return engine
+
+    patch.setattr(mirror, "Tables", tables_of)
+    patch.setattr(mirror, "Stage", stage_of)
+    patch.setattr(mirror, "open_database", opened)
