@@ -8,7 +8,6 @@ import functools
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,7 +19,7 @@ from sync.api.remote import Access
 from sync.backup import Wishes, password_of
 from sync.check import Damage
 from sync.document import Document
-from sync.errors import AccountRefused, BadAnswer, NotFound, RemoteError, StorageError
+from sync.errors import AccountRefused, BadAnswer, RemoteError, StorageError
 from sync.fetch import FAILED, MISSING
 from sync.files import FileStore
 from sync.kind import Kind, Scope, children, cut_out, in_place
@@ -244,22 +243,19 @@ class _Work:
     def _compare_kind(self, source: Source, kind: Kind, access: Access) -> Compared:
         held = audit.sample(self._mirror, source, kind, OBJECTS) if kind.get else []
         verdicts: Counter[Verdict] = Counter()
-        with ThreadPoolExecutor(self._wishes.concurrency, thread_name_prefix="compare") as pool:
-            lives = pool.map(lambda document: self._live(kind, document, access), held)
-            for document, live in zip(held, lives, strict=True):
-                found = verdict(kind, document, live)
-                verdicts[found] += 1
-                if found is Verdict.DAMAGED and live is not None:
-                    self.damage.append(_damage(kind, document, live))
-                self._watch(source.name, kind.name, verdicts.total(), len(held))
+        lives = access.find(kind, held, self._wishes.concurrency)
+        for document, found in zip(held, lives, strict=True):
+            live = found and self._own_part(kind, found, document)
+            judged = verdict(kind, document, live)
+            verdicts[judged] += 1
+            if judged is Verdict.DAMAGED and live:
+                self.damage.append(_damage(kind, document, live))
+        self._watch(source.name, kind.name, len(held), len(held))
         number = audit.count(self._mirror, source, kind)
         return Compared(source, kind.name, number, _listed(kind, access), verdicts)
 
-    def _live(self, kind: Kind, held: Document, access: Access) -> Document | None:
-        try:
-            live = access.get(kind, held)
-        except NotFound:
-            return None
+    def _own_part(self, kind: Kind, live: Document, held: Document) -> Document:
+        """What of an object is its own: no children, and its place among its parent's."""
         for child in children(kind, self._kinds):
             live, _ = cut_out(live, child)
         return in_place(kind, live, held)

@@ -5,7 +5,6 @@ only after a listing that proved to be whole, and only when the object itself is
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from itertools import islice
@@ -24,7 +23,6 @@ from sync.errors import (
     AccountRefused,
     BadAnswer,
     Interrupted,
-    NotFound,
     RemoteError,
     SyncError,
 )
@@ -292,21 +290,13 @@ class OpenSnapshot:
 
     def _ask_each(self, access: Access, kind: Kind) -> None:
         """Ask the absent objects themselves, side by side; what lives is mirrored from that."""
-
-        def look(document: Document) -> Document | None:
-            try:
-                return access.get(kind, document)
-            except NotFound:
-                return None
-
-        absent = self._staging.absent(kind)
-        with ThreadPoolExecutor(self._run.concurrency, thread_name_prefix="absence") as pool:
-            while batch := list(islice(absent, 16 * self._run.concurrency)):
-                for document, live in zip(batch, pool.map(look, batch), strict=True):
-                    if live is None:
-                        self._staging.note_gone(kind, kind.key_of(document))
-                    else:
-                        self._record(access, kind, [in_place(kind, live, document)])
+        absent, concurrency = self._staging.absent(kind), self._run.concurrency
+        while batch := list(islice(absent, 16 * concurrency)):
+            for document, live in zip(batch, access.find(kind, batch, concurrency), strict=True):
+                if live is None:
+                    self._staging.note_gone(kind, kind.key_of(document))
+                else:
+                    self._record(access, kind, [in_place(kind, live, document)])
 
     def _conclude(
         self, family: Sequence[Kind], why: str, held: Mapping[str, str] | None = None

@@ -3,8 +3,11 @@
 import pytest
 
 from sync.api.account import Account, Agent, Credentials, is_giver
+from sync.api.remote import Access
 from sync.api.transport import Transport
-from sync.errors import AccessDenied, AccountRefused, BadAnswer, NotFound
+from sync.document import Document
+from sync.errors import AccessDenied, AccountRefused, BadAnswer
+from sync.kind import Kind
 from sync.kinds import KINDS
 from sync.redact import Redactor
 from sync.stop import Stop
@@ -155,6 +158,11 @@ def test_a_session_is_the_givers_only_if_its_state_says_so(state, is_it):
     assert not is_giver({"currentTag": "", "currentTagAuthenticated": True}, "")
 
 
+def look(access: Access, kind: Kind, document: Document) -> Document | None:
+    (found,) = access.find(kind, [document], 1)
+    return found
+
+
 def test_objects_are_created_read_changed_and_removed_by_kind(account):
     (agent,) = account.agents()
     person, memory, medium = (KINDS[each] for each in ("person", "memory", "medium"))
@@ -162,20 +170,40 @@ def test_objects_are_created_read_changed_and_removed_by_kind(account):
         livia = {"personType": "Receiver", "name": "Livia", "pin": "000042", "tag": "🦉"}
         key = access.create(person, livia)
         access.update(person, {"personID": key, "name": "Livia B."})
-        assert access.get(person, {"personID": key})["name"] == "Livia B."
+        assert look(access, person, {"personID": key})["name"] == "Livia B."
 
         title = {"memoryType": "Question", "title": "Why?", "answers": [{"text": "Because."}]}
         parent = access.create(memory, title)
         child = {"memoryID": parent, "content": "note", "mimeType": "text/plain"}
         child["mediumID"] = access.create(medium, child)
-        assert access.get(medium, child)["content"] == "note"
+        assert look(access, medium, child)["content"] == "note"
 
         access.delete(medium, child)
         access.delete(memory, {"memoryID": parent})
         access.delete(person, {"personID": key})
         access.delete(person, {"personID": key})
-        with pytest.raises(NotFound):
-            access.get(person, {"personID": key})
+        assert look(access, person, {"personID": key}) is None
+
+
+def test_what_is_not_found_is_proven_by_one_look_at_the_session(account, sandbox):
+    (agent,) = account.agents()
+    person = KINDS["person"]
+    gone = [{"personID": f"gone {number}"} for number in range(20)]
+    with account.giver(agent) as access:
+        key = access.create(person, {"personType": "Receiver", "name": "Ada", "pin": "000042"})
+        found = access.find(person, [*gone, {"personID": key}], 4)
+    assert [each and each["name"] for each in found] == [None] * 20 + ["Ada"]
+    assert sum(each.template.endswith("/IsValid") for each in sandbox.calls) == 1
+
+
+def test_what_a_session_says_that_ended_meanwhile_is_asked_again(account, sandbox):
+    (agent,) = account.agents()
+    person = KINDS["person"]
+    with account.giver(agent) as access:
+        key = access.create(person, {"personType": "Receiver", "name": "Ada", "pin": "000042"})
+        sandbox.sessions.clear()
+        found = access.find(person, [{"personID": "gone"}, {"personID": key}], 1)
+    assert [each and each["name"] for each in found] == [None, "Ada"]
 
 
 def test_a_message_is_changed_by_the_key_in_its_body(account):
@@ -183,7 +211,7 @@ def test_a_message_is_changed_by_the_key_in_its_body(account):
     message = KINDS["localization_key"]
     with account.giver(agent) as access:
         access.update(message, {"key": "GOODBYE", "value": "Ciao"})
-        assert access.get(message, {"key": "GOODBYE"})["value"] == "Ciao"
+        assert look(access, message, {"key": "GOODBYE"})["value"] == "Ciao"
 
 
 def test_a_file_is_uploaded_listed_changed_and_removed(account, world, tmp_path):
@@ -194,7 +222,7 @@ def test_a_file_is_uploaded_listed_changed_and_removed(account, world, tmp_path)
     path.write_bytes(b"\x89PNG\r\n\x1a\n....")
     made = access.upload(asset, place, "plan.png", "image/png", path)
     access.update(asset, {**made, "originalFileName": "ground floor"})
-    assert access.get(asset, made)["originalFileName"] == "ground floor"
+    assert look(access, asset, made)["originalFileName"] == "ground floor"
     access.delete(asset, made)
     assert access.whole(asset).documents == [each.document for each in world.assets.values()]
 

@@ -6,11 +6,13 @@ IDs replaced by marks and without anything that must not be kept.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sync.api.envelope import NOT_FOUND
 from sync.api.path import name_of
 from sync.api.transport import Part, Transport
 from sync.document import Document, scrub
@@ -112,18 +114,41 @@ class Access:
             raise BadAnswer(f"{name_of(route)}: there is no `{route.count}`")
         return Page([accept(kind, each) for each in found], count if is_counted else None)
 
-    def get(self, kind: Kind, document: Document) -> Document:
-        """One object as it is now.
+    def find(
+        self, kind: Kind, documents: Sequence[Document], concurrency: int
+    ) -> list[Document | None]:
+        """Objects as they are now, asked for side by side; None for what is not there.
+
+        A session that has ended says the same of every object (aisuru-api.md 2). No session comes
+        back to life: one that lives after the last answer lived for all of them.
 
         Args:
             kind: a kind that has a `get`.
-            document: the object as last seen: its fields address it.
+            documents: the objects as last seen: their fields address them.
+            concurrency: how many calls at once.
 
         Raises:
-            NotFound: it is not there.
+            as `Transport.call`, but `NotFound`.
         """
+
+        def look(credential: Mapping[str, str]) -> list[Document | None]:
+            with ThreadPoolExecutor(concurrency, thread_name_prefix="find") as pool:
+                found = list(pool.map(lambda each: self._find(kind, each, credential), documents))
+            if None in found and not self._is_alive(credential):
+                raise CredentialGone(f"the {self._parameter} ended meanwhile", code=NOT_FOUND)
+            return found
+
+        return self.under_credential(look)
+
+    def _find(
+        self, kind: Kind, document: Document, credential: Mapping[str, str]
+    ) -> Document | None:
         route = _route(kind.get, kind)
-        found = self.call(route, _address(kind, document)).get(route.answer)
+        try:
+            answer = self.transport.call(route, {**_address(kind, document), **credential})
+        except NotFound:
+            return None
+        found = answer.get(route.answer)
         if not isinstance(found, dict):
             raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
         if kind.key_of(found) != kind.key_of(document):
