@@ -9,18 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sync.document import Document, canonical, parse
 from sync.kind import Ident
+from sync.mirror.bulk import upsert
 from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source, Status
 
+if TYPE_CHECKING:
+    from sync.mirror.bulk import Upsert
+
 _COPY = "copy of "
 BEGUN, DONE, FAILED = "begun", "done", "failed"
+_STEP = "step_id"
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,15 @@ class Begun:
     before_snapshot_id: int
 
 
+@dataclass(frozen=True)
+class _Statements:
+    """What is noted around every call; built once, because that takes longer than running it."""
+
+    begin: sa.Insert
+    end: sa.Update
+    map: "Upsert"
+
+
 class Journal:
     """The restores into one source.
 
@@ -57,6 +71,7 @@ class Journal:
         self._copied = copied
         self._source = source
         self._tables = mirror.tables
+        self._ask = _statements(mirror)
         self._lock = Lock()
 
     def start(
@@ -127,7 +142,6 @@ class Journal:
         sha256: str | None = None,
     ) -> int:
         """Note a step whose call goes out next; returns its id."""
-        step = self._tables.restore_step
         values = {
             "restore_id": restore_id,
             "op": op,
@@ -139,25 +153,20 @@ class Journal:
             "status": BEGUN,
         }
         with self._durably() as connection:
-            new = sa.insert(step).values(values).returning(step.c.id)
-            return int(connection.execute(new).scalar_one())
+            return int(connection.execute(self._ask.begin, values).scalar_one())
 
     def done(self, step_id: int, ident: Ident, new_key: str) -> None:
         """Note that a step was carried out, and the key its object has now."""
-        step = self._tables.restore_step
+        values = {_STEP: step_id, "status": DONE, "new_key": new_key, "error": None}
         with self._durably() as connection:
-            connection.execute(
-                sa.update(step).where(step.c.id == step_id).values(status=DONE, new_key=new_key)
-            )
+            connection.execute(self._ask.end, values)
             self._map(connection, ident, new_key)
 
     def failed(self, step_id: int, error: str) -> None:
         """Note that a step was not carried out."""
-        step = self._tables.restore_step
+        values = {_STEP: step_id, "status": FAILED, "new_key": None, "error": error}
         with self._durably() as connection:
-            connection.execute(
-                sa.update(step).where(step.c.id == step_id).values(status=FAILED, error=error)
-            )
+            connection.execute(self._ask.end, values)
 
     def recognise(self, matches: Mapping[Ident, str]) -> None:
         """Note objects that someone made again by hand: {ident: key now}."""
@@ -226,15 +235,8 @@ class Journal:
             return
         if ident in self._copied:
             ident = (ident[0], _COPY + ident[1])
-        key_map = self._tables.key_map
-        mine = (
-            key_map.c.source_id == self._source.id,
-            key_map.c.kind == ident[0],
-            key_map.c.old_key == ident[1],
-        )
-        connection.execute(sa.delete(key_map).where(*mine))
         values = {"source_id": self._source.id, "kind": ident[0], "old_key": ident[1]}
-        connection.execute(sa.insert(key_map).values(values | {"new_key": new_key}))
+        connection.execute(self._ask.map, values | {"new_key": new_key})
 
     @contextmanager
     def _durably(self) -> Iterator[sa.Connection]:
@@ -249,6 +251,20 @@ class Journal:
             finally:
                 if is_sqlite:
                     _pragma(connection, "NORMAL")
+
+
+def _statements(mirror: Mirror) -> _Statements:
+    step, key_map = mirror.tables.restore_step, mirror.tables.key_map
+    new = upsert(mirror.engine.dialect, key_map)
+    return _Statements(
+        begin=sa.insert(step).returning(step.c.id),
+        end=sa.update(step)
+        .where(step.c.id == sa.bindparam(_STEP))
+        .values({name: sa.bindparam(name) for name in ("status", "new_key", "error")}),
+        map=new.on_conflict_do_update(
+            index_elements=list(key_map.primary_key), set_={"new_key": new.excluded.new_key}
+        ),
+    )
 
 
 def _selection(selection: Mapping[str, Any] | None) -> str | None:
