@@ -155,9 +155,8 @@ def file_refs(
     is_page = document.get("mimeType") == "text/html"
     urls = {name: document[name] for name in url_fields if isinstance(document.get(name), str)}
     found = [file_ref(url, () if is_page else origins) for url in urls.values()]
-    rest = {name: each for name, each in document.items() if name not in urls}
-    if mentions_files(rest):
-        whole = canonical(rest)
+    whole = canonical({name: each for name, each in document.items() if name not in urls})
+    if _has_trace(whole):
         for form in (_ASSET_IN_TEXT, _LEGACY_IN_TEXT):
             found += [file_ref(each[0], origins) for each in form.finditer(whole)]
     # Of several URLs of one file the one that can be fetched counts.
@@ -167,8 +166,12 @@ def file_refs(
 
 def mentions_files(document: Document) -> bool:
     """May there be a URL of ours anywhere in a document? Asking is faster than searching."""
-    whole = canonical(document).lower()
-    return any(trace in whole for trace in TRACES)
+    return _has_trace(canonical(document))
+
+
+def _has_trace(text: str) -> bool:
+    lower = text.lower()
+    return any(trace in lower for trace in TRACES)
 
 
 def move_assets(text: str, urls: Mapping[str, str]) -> str:

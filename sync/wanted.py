@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope
-from sync.link import FileRef, file_refs, mentions_files
+from sync.link import FileRef, file_refs
 from sync.mirror.mirror import Mirror
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
@@ -208,11 +208,10 @@ def _mentioned(objects: Objects, kinds: Mapping[str, Kind]) -> dict[FileRef, str
     """
     found: dict[str, tuple[FileRef, str]] = {}
     for (name, _), document in objects.items():
-        if mentions_files(document):
-            kind = kinds[name]
-            for ref in file_refs(document, kind.files, _Anywhere()):
-                if ref.is_on_backend and (kind.files or ref.key not in found):
-                    found[ref.key] = (ref, kind.name_of(document))
+        kind = kinds[name]
+        for ref in file_refs(document, kind.files, _Anywhere()):
+            if ref.is_on_backend and (kind.files or ref.key not in found):
+                found[ref.key] = (ref, kind.name_of(document))
     return dict(found.values())
 
 
