@@ -27,7 +27,7 @@ from sync.document import Document
 from sync.errors import StorageError, SyncError
 from sync.fetch import STORED
 from sync.files import FileStore
-from sync.kind import Kind
+from sync.kind import Kind, Parent, Scope
 from sync.kinds.file import FILE
 from sync.mirror.excerpt import copy_excerpt
 from sync.mirror.mirror import Mirror
@@ -233,10 +233,13 @@ def _world(hands: Hands, store: FileStore, own: str) -> World:
         )
         world.agents[agent.memori_id] = agent
     agent = world.agents[target.remote_id]
-    agent.people = _by_key(mirror, target, kinds["person"])
-    agent.localization_keys = _by_key(mirror, target, kinds["localization_key"])
-    agent.memories = _by_key(mirror, target, kinds["memory"])
-    _embed(mirror, target, kinds["medium"], agent.memories)
+    for kind in kinds.values():
+        if kind.scope is not Scope.MEMORI or kind.list is None:
+            continue
+        if kind.parent is None:
+            agent.collection(kind.list.answer).update(_by_key(mirror, target, kind))
+        elif listing := kinds[kind.parent.kind].list:
+            _embed(mirror, target, kind, kind.parent, agent.collection(listing.answer))
     return world
 
 
@@ -244,11 +247,10 @@ def _by_key(mirror: Mirror, source: Source, kind: Kind) -> dict[str, Document]:
     return {kind.key_of(each): each for each in mirror.documents(source, kind)}
 
 
-def _embed(mirror: Mirror, source: Source, kind: Kind, parents: Mapping[str, Document]) -> None:
+def _embed(
+    mirror: Mirror, source: Source, kind: Kind, place: Parent, parents: Mapping[str, Document]
+) -> None:
     """Put children back into their parents' lists, in order."""
-    place = kind.parent
-    if place is None:
-        raise ValueError(f"{kind.name} has no parent")
     for parent in parents.values():
         parent[place.field] = []
     documents = mirror.documents(source, kind)

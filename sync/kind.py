@@ -179,6 +179,8 @@ class Kind:
         limits: what of one object cannot be restored.
         proof: the field in which an update must carry the agent's own password, or "".
         allow_list: keep only declared fields, because the others may hold secrets.
+        secret: fields that are never kept, so that what is made again lacks them.
+        after: kinds that its texts may name, so that theirs are made first and deleted last.
         parent: where its objects are embedded, if they are.
         clean: drops what must not be kept, before anything else sees the document.
         address: path parameters that are not fields of the document.
@@ -209,6 +211,8 @@ class Kind:
     limits: Callable[[Document], Limits] = _no_limits
     proof: str = ""
     allow_list: bool = False
+    secret: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
     parent: Parent | None = None
     clean: Callable[[Document], Document] = _same
     address: Callable[[Document], Document] = _no_address

@@ -55,20 +55,24 @@ def waits(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> dict[int, set[int
     """Find out which steps each one has to wait for, by their places in the order.
 
     Those of one family come one after another, and deletions last, each by itself. All others need
-    only what makes the objects that they refer to.
+    only what makes the objects that they refer to, or may name.
     """
     makers: dict[Ident, int] = {}
     latest: dict[Any, int] = {}
+    of_kind: dict[str, list[int]] = {}
     waiting: dict[int, set[int]] = {}
     for number, step in enumerate(steps):
-        family = _family(step, kinds[step.ident[0]])
+        kind = kinds[step.ident[0]]
+        family = _family(step, kind)
         before = {makers[ident] for ident in step.needs if ident in makers}
+        before.update(*(of_kind.get(name, ()) for name in kind.after))
         if family in latest:
             before.add(latest[family])
         if step.op == DELETE and number:
             before.update(range(number) if steps[number - 1].op != DELETE else {number - 1})
         waiting[number] = before
         latest[family] = number
+        of_kind.setdefault(kind.name, []).append(number)
         makers.setdefault(step.ident, number)
     return waiting
 
@@ -173,9 +177,7 @@ def _sorted(steps: dict[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Ste
     steps = dict(steps)
     late: list[Step] = []
     while True:
-        sorter = graphlib.TopologicalSorter(
-            {ident: each.needs | each.after for ident, each in steps.items()}
-        )
+        sorter = graphlib.TopologicalSorter(_graph(steps, kinds))
         try:
             sorter.prepare()
             break
@@ -183,10 +185,22 @@ def _sorted(steps: dict[Ident, Step], kinds: Mapping[str, Kind]) -> Iterator[Ste
             late.append(_cut(steps, error.args[1], kinds))
     while sorter.is_active():
         ready = sorter.get_ready()
-        for ident in sorted(ready, key=lambda each: (place[each[0]], _natural_order(each[1]))):
+        real = [ident for ident in ready if ident in steps]
+        for ident in sorted(real, key=lambda each: (place[each[0]], _natural_order(each[1]))):
             yield steps[ident]
         sorter.done(*ready)
     yield from late
+
+
+def _graph(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[Ident, set[Ident]]:
+    """What each step comes after; what may be named in a text is one node for all of its kind."""
+    graph = {
+        ident: {*step.needs, *step.after, *(("all", name) for name in kinds[ident[0]].after)}
+        for ident, step in steps.items()
+    }
+    for name in {name for each in kinds.values() for name in each.after}:
+        graph["all", name] = {ident for ident in steps if ident[0] == name}
+    return graph
 
 
 def _natural_order(key: str) -> tuple[str, int, str]:

@@ -332,7 +332,13 @@ def _creation(
     if reason:
         return None, [reason]
     op = UPLOAD if is_file(kind) else CREATE
-    return Step(op, ident, "", document, left_out=frozenset(dangling)), list(dangling.values())
+    step = Step(op, ident, "", document, left_out=frozenset(dangling))
+    return step, [*dangling.values(), *lacks(kind)]
+
+
+def lacks(kind: Kind) -> list[str]:
+    """What any object of a kind lacks when it is made again."""
+    return [f"its {name}, if it had any, is never kept" for name in sorted(kind.secret)]
 
 
 def _lost(

@@ -26,6 +26,8 @@ def obstacle(kind: Kind, document: Document, now: Document, *, is_needed: bool) 
     for limits in (kind.limits(document), kind.limits(now)):
         if limits.no_create or limits.untouched:
             return limits.no_create or "some of it can never be sent"
+    if kind.secret:
+        return "what of it is never kept would be lost"
     if is_needed:
         return "other objects belong or refer to it"
     if any(now.get(name) is not None for name in kind.undeclared(now)):

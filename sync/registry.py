@@ -36,6 +36,8 @@ def _role_problems(kind: Kind) -> Iterator[str]:
     if len(set(columns)) < len(columns):
         yield "two fields share a column"
     named = {ref.path for ref in kind.refs} | kind.masked | kind.clearing.keys()
+    for path in sorted(kind.secret & kind.declared):
+        yield f"{path} is secret and kept"
     for path in named.union(kind.files, kind.twin, kind.either, kind.title):
         if path not in kind.declared:
             yield f"{path} is not declared"
@@ -45,6 +47,9 @@ def _link_problems(kind: Kind, kinds: Mapping[str, Kind]) -> Iterator[str]:
     for ref in kind.refs:
         if ref.kind not in kinds:
             yield f"{ref.path} refers to an unknown kind {ref.kind}"
+    earlier = list(kinds)[: list(kinds).index(kind.name)]
+    for name in sorted(kind.after.difference(earlier)):
+        yield f"it comes after {name}, which must stand before it"
     if kind.parent and kind.parent.kind not in kinds:
         yield f"unknown parent {kind.parent.kind}"
     if not kind.create and not kind.not_restorable:

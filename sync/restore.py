@@ -16,8 +16,8 @@ from sync.kind import Ident, Kind, Scope
 from sync.mirror.journal import Journal
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Status
-from sync.order import DELETE, Objects, Step, files_of, is_file
-from sync.plan import Loss, Plan, follow, last_known, plan
+from sync.order import CREATE, DELETE, Objects, Step, files_of, is_file
+from sync.plan import Loss, Plan, follow, lacks, last_known, plan
 from sync.replay import Replay
 from sync.resume import Resumption
 from sync.selection import Selection, check_kinds, choose, owner_of, restorable
@@ -238,6 +238,10 @@ class Restore:
         """Compare what was wanted with what is there now."""
         live = self._there.live(self._wanted.objects)
         remaining = self._plan(live)
+        made = [step.ident for step in self.plan.steps if step.op == CREATE]
+        lacking = (Loss(each, why) for each in made for why in lacks(self._there.kinds[each[0]]))
+        losses = dict.fromkeys((*remaining.losses, *lacking))
+        remaining = replace(remaining, losses=tuple(losses))
         open_still = {step.ident for step in remaining.steps}
         left = tuple(each for each in failures if each.step.ident in open_still)
         damaged = tuple(self._files_that_differ(remaining, live))

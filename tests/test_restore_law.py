@@ -21,7 +21,9 @@ from sync.snapshot import GUARDED
 
 BACKUP, RESTORE, CUT = "backup", "restore", "cut"
 EXAMPLES = max(3, settings.default.max_examples // 16)
-ALL = [part for kind in KINDS if kind != "badge" for part in ("--kind", kind)]
+ALL = [
+    part for kind in KINDS.values() if kind.create or kind.update for part in ("--kind", kind.name)
+]
 
 
 class Story:

@@ -5,8 +5,10 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from others import change_others, lose_others, new_others, others_as_known
 from workplace import what_is_there
 
+from sync.kinds import KINDS
 from sync.sandbox import Agent, Asset, World
 
 AUDIT = {
@@ -82,6 +84,7 @@ def everything(world: World, name: str = "Guide") -> dict[str, Any]:
             if field != "lastChangeTimestamp"
         },
         "files of the account": len(world.assets),
+        "others": others_as_known(world.agent(name)),
     }
 
 
@@ -146,7 +149,7 @@ def world_of_chance(chance: random.Random) -> World:
     for number in (1, 2):
         key = f"INPUT_QUIT_{number}"
         agent.localization_keys[key] = {"key": key, "value": chance.choice(WORDS)}
-    for add in (new_person, new_file, new_memory, new_medium, new_medium):
+    for add in (new_person, new_file, new_memory, new_medium, new_medium, new_other):
         for _ in range(chance.randrange(1, 4)):
             add(chance, world)
     return world
@@ -228,6 +231,18 @@ def new_medium(chance: random.Random, world: World) -> None:
             add_medium(agent, memory, _name(chance), chance.choice([None, "map"]), **facts)
 
 
+def new_other(chance: random.Random, world: World) -> None:
+    new_others(chance, world.agent("Guide"))
+
+
+def lose_other(chance: random.Random, world: World) -> None:
+    lose_others(chance, world.agent("Guide"))
+
+
+def change_other(chance: random.Random, world: World) -> None:
+    change_others(chance, world.agent("Guide"))
+
+
 def lose_media(chance: random.Random, world: World) -> None:
     """Only from the end: what lies before others cannot come back in between."""
     for memory in _some(chance, world.agent("Guide").memories.values()):
@@ -246,11 +261,12 @@ def change_media(chance: random.Random, world: World) -> None:
 
 def lose_people(chance: random.Random, world: World) -> None:
     agent = world.agent("Guide")
+    questions = agent.collection("unansweredQuestions").values()
     for person in _some(chance, _people(agent)):
         del agent.people[person["personID"]]
-        for memory in agent.memories.values():
-            if memory["receiverID"] == person["personID"]:
-                memory["receiverID"] = None
+        for each in (*agent.memories.values(), *questions):
+            if each["receiverID"] == person["personID"]:
+                each["receiverID"] = None
 
 
 def lose_memories(chance: random.Random, world: World) -> None:
@@ -305,11 +321,15 @@ EDITS: dict[str, Edit] = {
     for edit in (
         new_person, new_file, new_memory, same_memory_again, new_medium, lose_media, change_media,
         lose_people, lose_memories, lose_files, change_things, change_messages,
+        new_other, lose_other, change_other,
     )
 }  # fmt: skip
 
 
 # -- what becomes of objects
+
+
+RESTORED = [each.name for each in KINDS.values() if each.create and not each.key_given]
 
 
 def broken_lives(sql: Callable[[str], list[tuple[Any, ...]]], snapshot_id: int) -> list[str]:
@@ -324,7 +344,7 @@ def broken_lives(sql: Callable[[str], list[tuple[Any, ...]]], snapshot_id: int) 
         (kind, old): new for kind, old, new in sql("select kind, old_key, new_key from key_map")
     }
     broken, ends = [], set()
-    for kind in ("person", "memory", "medium", "asset"):
+    for kind in RESTORED:
         at = snapshot_id - (kind == "asset")
         then = sql(
             f"select key from change where kind = '{kind}' and snapshot_id <= {at}"

@@ -33,5 +33,7 @@ def command(_: Door) -> Reply:
 def restored(kind: "Kind") -> str:
     """Say what of a kind can come back."""
     if not kind.not_restorable:
-        return "yes"
+        lacks = [f"without {name}" for name in sorted(kind.secret)]
+        lacks += [] if kind.update else ["changed ones only with --recreate"]
+        return ", ".join(["yes", *lacks])
     return f"{'changes only' if kind.update else 'no'}: {kind.not_restorable}"

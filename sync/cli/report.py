@@ -47,19 +47,20 @@ def run_table(snapshots: Iterable[Snapshot]) -> Any:
     numbers = ("listed", "new", "changed", "gone")
     rows: list[tuple[Any, ...]] = []
     for snapshot in snapshots:
-        name = snapshot.source.name
-        if not snapshot.kinds:
-            rows.append((name, "", snapshot.status))
+        lines: list[tuple[Any, ...]] = []
         for kind, result in snapshot.kinds.items():
             tally = result.tally
             counts = (tally.listed, tally.created, tally.updated, tally.deleted)
-            rows.append((name, kind, result.status, *counts))
-            name = ""
+            # Most agents have nothing of many kinds, and nobody asks.
+            if any(counts) or result.status is not Status.COMPLETE:
+                lines.append((kind, result.status, *counts))
         files = snapshot.files
         if files.referenced:
             troubles = [f"{n} {what}" for what, n in _troubles(snapshot) if n]
             status = ", ".join(troubles) or "complete"
-            rows.append((name, "(files)", status, files.referenced, files.downloaded))
+            lines.append(("(files)", status, files.referenced, files.downloaded))
+        first, *rest = lines or [("", snapshot.status)]
+        rows += [(snapshot.source.name, *first), *(("", *each) for each in rest)]
     return table("source", "kind", "status", *numbers, rows=rows, right=numbers)
 
 

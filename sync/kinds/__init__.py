@@ -5,11 +5,19 @@ from collections.abc import Mapping
 from sync.kind import Kind
 from sync.kinds.asset import ASSET
 from sync.kinds.badge import BADGE
+from sync.kinds.correlation_pair import CORRELATION_PAIR
+from sync.kinds.custom_word import CUSTOM_WORD
+from sync.kinds.expert_reference import EXPERT_REFERENCE
+from sync.kinds.function import FUNCTION
+from sync.kinds.intent import INTENT
+from sync.kinds.intent_slot import INTENT_SLOT
 from sync.kinds.localization_key import LOCALIZATION_KEY
 from sync.kinds.medium import MEDIUM
 from sync.kinds.memori import MEMORI
 from sync.kinds.memory import MEMORY
 from sync.kinds.person import PERSON
+from sync.kinds.topic import TOPIC
+from sync.kinds.unanswered_question import UNANSWERED_QUESTION
 from sync.registry import registry
 
 KINDS: Mapping[str, Kind] = registry(
@@ -20,5 +28,13 @@ KINDS: Mapping[str, Kind] = registry(
     LOCALIZATION_KEY,
     MEMORY,
     MEDIUM,
+    CUSTOM_WORD,
+    CORRELATION_PAIR,
+    EXPERT_REFERENCE,
+    FUNCTION,
+    INTENT_SLOT,
+    INTENT,
+    UNANSWERED_QUESTION,
+    TOPIC,
 )
 """Every kind by name."""

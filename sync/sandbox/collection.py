@@ -43,13 +43,14 @@ class Collection:
         plural, singular: its two path segments.
         key: the field that holds the ID; also the name of the ID in paths, after `str`.
         listed_as, shown_as: the answer's field in lists and single gets.
-        objects: where an agent keeps it.
         body, change_body: the typed dicts of what may be sent (`shapes.py`).
         required: fields that may not be null or empty on add.
         on_add, on_change: rules of its own, called with the session, the document (on add the
             new one, else the present one) and the body; they may edit the body or refuse.
         on_remove: the same without a body.
         show: the document as listings show it.
+        created_as: the answer's field after an add, if it is not the key's.
+        is_open: anyone who talks with the agent may list and get, not its Giver alone.
     """
 
     plural: str
@@ -57,7 +58,6 @@ class Collection:
     key: str
     listed_as: str
     shown_as: str
-    objects: Callable[[Agent], dict[str, Document]]
     body: type
     change_body: type
     required: tuple[str, ...] = ()
@@ -65,6 +65,16 @@ class Collection:
     on_change: Callable[[Session, Document, Document], None] = _nothing
     on_remove: Callable[[Session, Document], None] = _leave
     show: Callable[[Agent, Document], Document] = _as_stored
+    created_as: str = ""
+    is_open: bool = False
+
+    def objects(self, agent: Agent) -> dict[str, Document]:
+        """Where an agent keeps it."""
+        return agent.collection(self.listed_as)
+
+    def reader(self, request: Request) -> Session:
+        """The session of the path, which must be one that may list and get."""
+        return request.session() if self.is_open else request.giver()
 
     @property
     def key_arg(self) -> str:
@@ -88,7 +98,7 @@ def list_route(collection: Collection) -> list[Route]:
     """The whole list and the pages of it (aisuru-api.md 6)."""
 
     def listing(request: Request) -> Answer:
-        agent = request.giver().agent
+        agent = collection.reader(request).agent
         return page(collection, request, agent, collection.objects(agent).values())
 
     path = f"/memori/v2/{collection.plural}/{{strSessionID}}"
@@ -112,7 +122,7 @@ def get_route(collection: Collection) -> list[Route]:
     """One object by its ID."""
 
     def getting(request: Request) -> Answer:
-        session = request.giver()
+        session = collection.reader(request)
         document = collection.find(request, session)
         return {collection.shown_as: collection.show(session.agent, document)}
 
@@ -131,7 +141,7 @@ def add_route(collection: Collection) -> list[Route]:
         collection.on_add(session, document, body)
         blank = dict.fromkeys(field_names(collection.body))
         collection.objects(session.agent)[key] = document | blank | body | session.created()
-        return {collection.key: key}
+        return {collection.created_as or collection.key: key}
 
     return [Route("POST", f"/memori/v2/{collection.singular}/{{strSessionID}}", adding)]
 

@@ -14,8 +14,10 @@ from pathlib import PurePath
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from sync.sandbox.collection import Collection
 from sync.sandbox.drawing import pdf, png
 from sync.sandbox.filetypes import mime_type
+from sync.sandbox.others import COLLECTIONS, PARTS
 from sync.sandbox.shapes import MediumBody, MemoryBody, field_names
 from sync.sandbox.world import ASSET_URL, Account, Agent, Asset, Document, World
 
@@ -126,6 +128,25 @@ class _Teller:
             }
         for key, value in told["localization"].items():
             agent.localization_keys[key] = {"key": key, "value": value, **self._audit(name)}
+        for collection in COLLECTIONS:
+            for number, document in enumerate(told.get(collection.listed_as, ())):
+                self._other(agent, collection, number, document)
+
+    def _other(
+        self, agent: Agent, collection: Collection, number: int, told: dict[str, Any]
+    ) -> None:
+        key = _id(f"{agent.name}/{collection.listed_as}/{number}")
+        parts = {
+            name: [
+                {its_key: _id(f"{key}/{place}"), **part, **self._audit(agent.name)}
+                for place, part in enumerate(told[name])
+            ]
+            for name, its_key in PARTS.items()
+            if name in told
+        }
+        blank = dict.fromkeys(field_names(collection.body))
+        document = {collection.key: key, **blank, **told, **parts, **self._audit(agent.name)}
+        collection.objects(agent)[key] = document
 
     def _picture(self, name: str | None, agent: Agent) -> str | None:
         """The URL of a public picture, which from now on belongs to the agent."""

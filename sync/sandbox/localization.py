@@ -7,7 +7,6 @@ running from 1 whatever is added or removed.
 from __future__ import annotations
 
 import re
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sync.sandbox.collection import Collection, get_route, list_route, require
@@ -24,7 +23,6 @@ KEYS = Collection(
     key="key",
     listed_as="localizationKeys",
     shown_as="localizationKey",
-    objects=attrgetter("localization_keys"),
     body=LocalizationKeyBody,
     change_body=LocalizationKeyBody,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sync.sandbox.collection import Collection, object_routes, page, require
@@ -119,7 +118,6 @@ MEMORIES = Collection(
     key="memoryID",
     listed_as="memories",
     shown_as="memory",
-    objects=attrgetter("memories"),
     body=MemoryBody,
     change_body=MemoryChangeBody,
     required=("memoryType", "answers"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sync.sandbox.collection import Collection
@@ -54,9 +53,10 @@ def _check_remove(session: Session, document: Document) -> None:
     """
     if document["personType"] != "Receiver":
         raise Refusal(422, "Only a Receiver can be removed")
-    for memory in session.agent.memories.values():
-        if memory.get("receiverID") == document["personID"]:
-            memory["receiverID"] = None
+    questions = session.agent.collection("unansweredQuestions")
+    for each in (*session.agent.memories.values(), *questions.values()):
+        if each.get("receiverID") == document["personID"]:
+            each["receiverID"] = None
 
 
 PEOPLE = Collection(
@@ -65,7 +65,6 @@ PEOPLE = Collection(
     key="personID",
     listed_as="people",
     shown_as="person",
-    objects=attrgetter("people"),
     body=PersonBody,
     change_body=PersonBody,
     required=("personType", "name", "pin"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from waitress import create_server, wasyncore
 
-from sync.sandbox import account, assets, legacy, localization, media, memories, sessions
+from sync.sandbox import account, assets, legacy, localization, media, memories, others, sessions
 from sync.sandbox.collection import routes
 from sync.sandbox.people import PEOPLE
 from sync.sandbox.remote import Remote
@@ -38,6 +38,7 @@ ROUTES = [
     *localization.ROUTES,
     *memories.ROUTES,
     *media.ROUTES,
+    *others.ROUTES,
 ]
 """All that the sandbox answers."""
 

@@ -108,6 +108,102 @@ class MemoryChangeBody(MemoryBody, total=False):
     markAsRead: bool | None
 
 
+class CustomWordBody(TypedDict, total=False):
+    """A word of the agent's own (aisuru-api.md 11)."""
+
+    word: str | None
+    definition: str | None
+
+
+class CustomWordChangeBody(TypedDict, total=False):
+    """A change of a word: only what it means."""
+
+    definition: str | None
+
+
+class CorrelationPairBody(TypedDict, total=False):
+    """Two texts that mean the same, or do not (aisuru-api.md 11)."""
+
+    text1: str | None
+    text2: str | None
+    correlated: bool
+    occurrences: int
+
+
+class ExpertReferenceBody(TypedDict, total=False):
+    """Another agent that is asked (aisuru-api.md 11)."""
+
+    name: str | None
+    description: str | None
+    default: bool | None
+    expertMemoriID: str | None
+    expertPassword: str | None
+    expertBaseURL: str | None
+
+
+class ParameterBody(TypedDict, total=False):
+    """One parameter of a function (aisuru-api.md 11)."""
+
+    name: str | None
+    description: str | None
+    parameterType: str | None
+    possibleValues: list[str] | None
+    required: bool | None
+
+
+class FunctionBody(TypedDict, total=False):
+    """A function that the agent may call (aisuru-api.md 11)."""
+
+    functionType: str | None
+    name: str | None
+    description: str | None
+    parameters: list[ParameterBody] | None
+    webHook: str | None
+    httpMethod: str | None
+    httpHeaders: TextMap | None
+    httpQueryStringTemplate: str | None
+    httpBodyTemplate: str | None
+    httpBodyContentType: str | None
+    sendExtensionHeaders: list[str] | None
+
+
+class IntentSlotBody(TypedDict, total=False):
+    """What an utterance may hold in a place (aisuru-api.md 11)."""
+
+    name: str | None
+    values: list[str] | None
+    webHook: str | None
+    validityMinutes: Number | None
+
+
+class UtteranceBody(TypedDict, total=False):
+    """A sentence that means an intent (aisuru-api.md 11)."""
+
+    text: str | None
+
+
+class IntentBody(TypedDict, total=False):
+    """Something that people may want from the agent (aisuru-api.md 11)."""
+
+    intentType: str | None
+    name: str | None
+    utterances: list[UtteranceBody] | None
+    timeoutIntent: bool | None
+    webHook: str | None
+    validityMinutes: Number | None
+
+
+class UnansweredQuestionBody(TypedDict, total=False):
+    """What the agent did not know (aisuru-api.md 11)."""
+
+    text: str | None
+    contextVars: TextMap | None
+    occurrences: int
+    receiverID: str | None
+    receiverTag: str | None
+    receiverName: str | None
+
+
 class LoginBody(TypedDict, total=False):
     """A login by password (aisuru-api.md 3)."""
 

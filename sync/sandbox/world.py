@@ -106,6 +106,8 @@ class Agent:
         settings: the Memori document as its owner sees it.
         people, localization_keys, memories: documents by key, in the order of listings. Media
             are embedded in their memory.
+        others: {what the Engine calls a list: the same of its other collections}, such as
+            `customWords`.
         password: the owner's password of a SECRET Memori; write-only, so never in `settings`.
         unlisted_giver: opens a Giver's sessions, but is not among the people that are shown.
     """
@@ -114,6 +116,7 @@ class Agent:
     people: dict[str, Document] = field(default_factory=dict)
     localization_keys: dict[str, Document] = field(default_factory=dict)
     memories: dict[str, Document] = field(default_factory=dict)
+    others: dict[str, dict[str, Document]] = field(default_factory=dict)
     password: str | None = None
     unlisted_giver: Document | None = None
 
@@ -182,6 +185,20 @@ class Agent:
         """The ID of the Engine (aisuru-api.md, Naming)."""
         return str(self.settings["engineMemoriID"])
 
+    def collection(self, listed_as: str) -> dict[str, Document]:
+        """Documents by key, by what the Engine calls their list."""
+        own = {
+            "people": self.people,
+            "localizationKeys": self.localization_keys,
+            "memories": self.memories,
+        }
+        return own[listed_as] if listed_as in own else self.others.setdefault(listed_as, {})
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as one plain, independent dict; to look at a list that is empty leaves none."""
+        others = {name: each for name, each in self.others.items() if each}
+        return deepcopy({**vars(self), "others": others})
+
     @property
     def giver(self) -> Document | None:
         """The person that teaches the agent, if it was ever set up."""
@@ -247,7 +264,7 @@ class World:
 
     def to_json(self) -> dict[str, Any]:
         """Everything durable as one plain, independent dict; bytes in base64."""
-        agents = {memori_id: deepcopy(vars(agent)) for memori_id, agent in self.agents.items()}
+        agents = {memori_id: agent.to_json() for memori_id, agent in self.agents.items()}
         assets: dict[str, Document] = {}
         for name, asset in self.assets.items():
             with asset.open() as file:
