@@ -1,4 +1,4 @@
-"""Spares the suite what each of its commands would make anew: tables, and statements compiled.
+"""Spares the suite what each of its commands would make anew: tables, statements, empty mirrors.
 
 A process runs one command and makes its tables once. The suite runs some thousands in a few
 processes, and nearly half of their time went into making the same again. What is shared is made
@@ -6,7 +6,8 @@ from nothing but the registry and the sort of database, so that no command can t
 the tests that start processes of their own do without.
 """
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -14,11 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.util import LRUCache
 
 from sync.kind import Kind
-from sync.mirror import mirror
+from sync.mirror import mirror, schema
 from sync.mirror.apply import Stage
 from sync.mirror.tables import Tables
 
 _STATEMENTS = 2000
+Upgrade = Callable[[sa.Engine], str | None]
+UPGRADE: Upgrade = schema._upgrade
+"""The migrations themselves, for those that test them."""
 
 
 def share(patch: pytest.MonkeyPatch) -> None:
@@ -53,3 +57,25 @@ def share(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(mirror, "Tables", tables_of)
     patch.setattr(mirror, "Stage", stage_of)
     patch.setattr(mirror, "open_database", opened)
+    patch.setattr(schema, "_upgrade", _upgraded_once(UPGRADE))
+
+
+def _upgraded_once(upgrade: Upgrade) -> Upgrade:
+    """What the migrations make of an empty SQLite database, copied from the second time on."""
+    made: list[tuple[sqlite3.Connection, str | None]] = []
+
+    def upgraded(engine: sa.Engine) -> str | None:
+        if engine.dialect.name != "sqlite" or sa.inspect(engine).get_table_names():
+            return upgrade(engine)
+        after = made[0][1] if made else upgrade(engine)
+        connection = engine.raw_connection()
+        driver = connection.driver_connection
+        if made:
+            made[0][0].backup(driver)
+        else:
+            made.append((sqlite3.connect(":memory:", check_same_thread=False), after))
+            driver.backup(made[0][0])
+        connection.close()
+        return after
+
+    return upgraded

@@ -1,5 +1,6 @@
 """Migrations: one history for both databases, whole or not at all."""
 
+import made_once
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -27,6 +28,11 @@ def with_alembic(mirror: Mirror, call, *args):
     with mirror.engine.begin() as connection:
         config.attributes["connection"] = connection
         call(config, *args)
+
+
+@pytest.fixture(autouse=True)
+def _really_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_upgrade", made_once.UPGRADE)
 
 
 def test_an_empty_database_is_brought_to_the_newest_revision_and_stays_there(mirror):

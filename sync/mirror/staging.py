@@ -136,13 +136,16 @@ class Staging:
         absent still: nobody was asked about it, or the run that wrote it was cut.
         """
         table, change = self._stage(kind)[0].table, self._tables.change
+        mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
+        if not self._all(sa.select(sa.literal(1)).where(*mine).limit(1)):
+            # Most agents have nothing of many kinds.
+            return 0, 0
         count = sa.func.count()
         queries = [
             query.where(~self._came_back(kind, table.c.key))
             for query in (self._absent(kind, count), self._due(kind, count))
         ]
         if kind.parent is None:
-            mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
             unasked = sa.select(count).where(
                 *mine,
                 change.c.op == DELETED,
