@@ -1,7 +1,7 @@
 """Assembly: the one place that builds hands from a configuration, and takes the lock."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from sync import config as settings
 from sync.api.account import Account, Credentials
 from sync.api.download import Limits
 from sync.api.transport import Transport
-from sync.backup import Wishes, choose_agent, password_of
+from sync.backup import Wishes, choose_agent, choose_kinds, password_of
 from sync.config import Config
 from sync.errors import NoMirror, UsageError
 from sync.files import FileStore
+from sync.kind import Kind
 from sync.kinds import KINDS
 from sync.link import origin_of
 from sync.mirror.database import sqlite_file
@@ -38,6 +39,13 @@ class App:
         self.store = FileStore(Path(config.storage.files))
         self.redactor = redactor
         self._stop = stop
+
+    @property
+    def backed_up(self) -> Mapping[str, Kind]:
+        """The kinds that a run mirrors: personal data only if the settings say so."""
+        if self.config.backup.personal_data:
+            return self.kinds
+        return {name: kind for name, kind in self.kinds.items() if not kind.is_personal}
 
     @contextmanager
     def reading(self) -> Iterator[Mirror]:
@@ -137,15 +145,24 @@ class App:
 
         Args:
             memoris: names or ids; none means those of the configuration.
-            kinds: names; none means all.
+            kinds: names; none means all that is backed up.
             reason: why the run is made.
+
+        Raises:
+            UsageError: there is no such kind, or the settings leave it out as personal data.
         """
         backup = self.config.backup
+        choose_kinds(frozenset(kinds), self.kinds)
+        if held := set(kinds) & (self.kinds.keys() - self.backed_up.keys()):
+            raise UsageError(
+                f"{', '.join(sorted(held))} is personal data, which the settings leave out",
+                "set `personal_data = true` in [backup]",
+            )
         return Wishes(
             memoris=memoris or self.memoris,
             is_limited=bool(memoris),
             passwords=self._passwords(),
-            kinds=frozenset(kinds),
+            kinds=frozenset(kinds or self.backed_up),
             page_size=backup.page_size,
             concurrency=backup.concurrency,
             limits=Limits(backup.file_mib, backup.file_s, self._origins()),

@@ -98,12 +98,15 @@ def backup(
     agents = choose_agents(wishes.memoris, owned)
     store.prepare()
     source = mirror.account(account.user_id, account.name)
+    is_whole = all(kind.is_personal for name, kind in kinds.items() if name not in chosen)
     run = Run(
         run_id=mirror.next_run_id(),
         mirror=mirror,
         store=store,
         kinds=chosen,
-        is_whole=len(chosen) == len(kinds),
+        # What is held of personal data keeps its files, though it is not listed any more.
+        referring=kinds if is_whole else chosen,
+        is_whole=is_whole,
         page_size=wishes.page_size,
         concurrency=wishes.concurrency,
         limits=wishes.limits,

@@ -63,6 +63,7 @@ class BackupConfig(msgspec.Struct, frozen=True):
     retry_s: float = 60.0
     file_mib: int = 4096
     file_s: float = 3600.0
+    personal_data: bool = False
 
 
 class ServiceConfig(msgspec.Struct, frozen=True):

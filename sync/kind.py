@@ -53,6 +53,8 @@ AUDIT: Fields = {
 """The audit fields of nearly every Engine object, in both namings (aisuru-api.md 2)."""
 
 _PAGE = "/{from}/{howMany}"
+_MOST = 2**31 - 1
+"""How many objects can be asked for at once."""
 # An index of PostgreSQL takes no more.
 
 
@@ -67,7 +69,8 @@ class Route:
         answer: the field of the answer that holds the result.
         count: the field of the answer that says how many objects a listing has.
         optional: trailing path parameters that may be left out.
-        repeatable: making the call twice is as good as once; a POST never is.
+        repeatable: making the call twice is as good as once; a POST never is, unless it only asks.
+        query: what a listing by POST is asked with; the bounds of a page go along with it.
     """
 
     method: str
@@ -76,16 +79,23 @@ class Route:
     count: str = "count"
     optional: frozenset[str] = frozenset()
     repeatable: bool = True
+    query: Mapping[str, Any] | None = None
 
     @property
     def paged(self) -> bool:
         """Does the listing come in pages, with a count?"""
-        return _PAGE in self.template
+        return _PAGE in self.template or self.query is not None
+
+    @property
+    def is_safe(self) -> bool:
+        """May a call be made again that may have been carried out?"""
+        return self.repeatable and (self.method != "POST" or self.query is not None)
 
     @property
     def whole(self) -> "Route":
         """The same listing in one answer (aisuru-api.md 6)."""
-        return replace(self, template=self.template.replace(_PAGE, ""))
+        everything = None if self.query is None else {**self.query, "from": 0, "howMany": _MOST}
+        return replace(self, template=self.template.replace(_PAGE, ""), query=everything)
 
 
 Ident = tuple[str, str]
@@ -178,6 +188,7 @@ class Kind:
         not_restorable: why objects of this kind cannot be created, or "".
         limits: what of one object cannot be restored.
         proof: the field in which an update must carry the agent's own password, or "".
+        is_personal: data of people who talked with the agent, mirrored only if that is asked for.
         allow_list: keep only declared fields, because the others may hold secrets.
         secret: fields that are never kept, so that what is made again lacks them.
         after: kinds that its texts may name, so that theirs are made first and deleted last.
@@ -210,6 +221,7 @@ class Kind:
     not_restorable: str = ""
     limits: Callable[[Document], Limits] = _no_limits
     proof: str = ""
+    is_personal: bool = False
     allow_list: bool = False
     secret: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()

@@ -339,7 +339,8 @@ def _list_again(hands: Hands, target: Target, reason: str, watch: Watch) -> int:
     wishes = replace(
         hands.wishes,
         memoris=[target.source.remote_id],
-        kinds=frozenset(),
+        # Personal data cannot come back, so nobody need look at it.
+        kinds=frozenset(name for name, kind in hands.kinds.items() if not kind.is_personal),
         reason=reason,
         is_limited=False,
         is_guarded=False,

@@ -50,6 +50,7 @@ class Run:
 
     Attributes:
         kinds: what the run is limited to, parents before children.
+        referring: those whose files count: besides these, what is held and not listed any more.
         is_whole: the run covers every kind.
         is_guarded: absences that are too many are held back, unless they are accepted.
     """
@@ -58,6 +59,7 @@ class Run:
     mirror: Mirror
     store: FileStore
     kinds: Mapping[str, Kind]
+    referring: Mapping[str, Kind]
     is_whole: bool
     page_size: int
     concurrency: int
@@ -127,8 +129,9 @@ class OpenSnapshot:
         for kind in self._kinds:
             if kind.parent is None:
                 self._list_kind(access, kind)
-        for kind in self._kinds:
-            self._note_files(kind)
+        for kind in self._run.referring.values():
+            if kind.scope is self._source.scope:
+                self._note_files(kind)
 
     def fetch_files(
         self,

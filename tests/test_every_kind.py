@@ -83,8 +83,8 @@ def test_it_is_told_how_it_is_listed_and_what_of_it_comes_back(kind: Kind):
 def test_all_of_every_kind_is_mirrored(workplace: Workplace, serve: Callable[..., Sandbox]):
     world = demo_world()
     with serve(world) as sandbox:
-        workplace.settle(sandbox)
-        workplace.first_backup()
+        workplace.settle(sandbox, "personal_data = true\n")
+        workplace.backup()
     for kind in KINDS.values():
         ((number,),) = workplace.sql(f"select count(*) from {kind.name}")
         assert number == len(documents(world, kind)), kind.name
@@ -159,10 +159,49 @@ def test_fields_that_nobody_knows_are_kept_for_every_kind_that_holds_no_secrets(
     for kind in open_kinds:
         next(iter(of(world.agent(AGENT), kind).values()))["surprise"] = {"of": kind.name}
     with Sandbox(world) as sandbox:
-        workplace.settle(sandbox)
+        workplace.settle(sandbox, "personal_data = true\n")
         told = workplace.run("backup")
     assert told.code == 0
     for kind in open_kinds:
         found = workplace.sql(f"select document from {kind.name} where document like '%surprise%'")
         assert f'"surprise":{{"of":"{kind.name}"}}' in found[0][0]
         assert f"kind={kind.name} field=surprise" in told.err or kind.name in told.err
+
+
+def test_personal_data_is_left_alone_unless_the_settings_say_so(
+    workplace: Workplace, serve: Callable[..., Sandbox]
+):
+    personal = [kind.name for kind in KINDS.values() if kind.is_personal]
+    with serve(demo_world()) as sandbox:
+        workplace.settle(sandbox)
+        told = workplace.backup()
+        assert not any(name in each["kinds"] for each in told["snapshots"] for name in personal)
+        assert workplace.run("status", "--max-age", "1h").code == 0
+        refused = workplace.run("backup", "--kind", personal[0])
+        assert (refused.code, "`personal_data = true`" in refused.err) == (2, True)
+        assert "Login" not in [each.template for each in list(sandbox.calls)[-1:]]
+
+        workplace.settle(sandbox, "personal_data = true\n")
+        assert workplace.run("status", "--max-age", "1h").code == 7
+        workplace.backup()
+        assert workplace.run("status", "--max-age", "1h").code == 0
+        workplace.settle(sandbox)
+        workplace.backup()
+    for name in personal:
+        assert workplace.sql(f"select count(*) from {name}") > [(0,)]
+    assert workplace.run("check").code == 0
+
+
+def test_no_chat_is_too_short_and_none_brings_a_session_id(
+    workplace: Workplace, serve: Callable[..., Sandbox]
+):
+    world = demo_world()
+    with serve(world) as sandbox:
+        workplace.settle(sandbox, "personal_data = true\n")
+        workplace.backup()
+    logs = world.agent(AGENT).collection("chatLogs").values()
+    assert min(len(each["lines"]) for each in logs) == 1
+    found = workplace.sql("select session_id, document from chat_log")
+    assert len(found) == len(logs)
+    assert all(session.startswith("~") for session, _ in found)
+    assert not any(each["sessionID"] in str(found) for each in logs)

@@ -105,7 +105,8 @@ class Access:
         return self._list(kind, _route(kind.list, kind).whole, parent or {})
 
     def _list(self, kind: Kind, route: Route, path: Mapping[str, Any]) -> Page:
-        answer = self.call(route, path)
+        query = None if route.query is None else {**path, **route.query}
+        answer = self.call(route, path, query)
         found, count = answer.get(route.answer), answer.get(route.count)
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise BadAnswer(f"{name_of(route)}: `{route.answer}` is not a list of objects")

@@ -139,8 +139,7 @@ class Transport:
                 with self._request(self._http, route, path, **options) as response:
                     return self._read(route, response, whole(name_of(route), response.raw))
 
-        is_safe = route.repeatable and route.method != "POST"
-        return attempt() if parting else self.repeat(attempt, safe=is_safe)
+        return attempt() if parting else self.repeat(attempt, safe=route.is_safe)
 
     @contextmanager
     def stream(

@@ -35,9 +35,8 @@ def command(
     from sync.cli.report import errors_of, run_table, snapshot_json, troubles_of
 
     app = door.app()
+    wishes = replace(app.wishes(memoris, kinds, "manual"), accept_deletions=by_kind(accepted))
     with app.writing("a backup") as mirror, app.account() as account, progress() as watch:
-        wishes = app.wishes(memoris, kinds, "manual")
-        wishes = replace(wishes, accept_deletions=by_kind(accepted))
         result = backup(account, mirror, app.store, app.kinds, wishes, watch)
     troubles = troubles_of(result.file_troubles)
     table = [run_table(result.snapshots), *errors_of(result.snapshots), *troubles]

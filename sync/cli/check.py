@@ -66,7 +66,7 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
         report = check(mirror, app.store, app.kinds, percent, watch)
         if is_remote:
             wishes = app.wishes((), (), "check")
-            compared = compare(mirror, app.kinds, app.account, wishes, watch)
+            compared = compare(mirror, app.backed_up, app.account, wishes, watch)
     seen = compared.damage if compared else []
     found = report.damage + [each for each in seen if each not in report.damage]
     failures = list(compared.errors.values()) if compared else []

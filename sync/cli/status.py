@@ -35,7 +35,7 @@ def command(door: Door, max_age: str | None) -> Reply:
     app = door.app()
     limit = None if max_age is None else duration(max_age)
     with app.reading() as mirror:
-        standing = status(mirror, app.kinds, app.memoris)
+        standing = status(mirror, app.backed_up, app.memoris)
     too_old = [] if limit is None else standing.too_old(limit)
     names = [*(each.source.name for each in too_old), *standing.never]
     names = names or ([] if standing.sources else ["everything"])

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from sync.kind import Kind
 from sync.kinds.asset import ASSET
 from sync.kinds.badge import BADGE
+from sync.kinds.chat_log import CHAT_LOG
+from sync.kinds.chat_user import CHAT_USER
 from sync.kinds.correlation_pair import CORRELATION_PAIR
 from sync.kinds.custom_word import CUSTOM_WORD
 from sync.kinds.expert_reference import EXPERT_REFERENCE
@@ -36,5 +38,7 @@ KINDS: Mapping[str, Kind] = registry(
     INTENT,
     UNANSWERED_QUESTION,
     TOPIC,
+    CHAT_USER,
+    CHAT_LOG,
 )
 """Every kind by name."""

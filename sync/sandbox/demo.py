@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from sync.sandbox.chats import CHAT_LOGS, USERS
 from sync.sandbox.collection import Collection
 from sync.sandbox.drawing import pdf, png
 from sync.sandbox.filetypes import mime_type
@@ -128,7 +129,7 @@ class _Teller:
             }
         for key, value in told["localization"].items():
             agent.localization_keys[key] = {"key": key, "value": value, **self._audit(name)}
-        for collection in COLLECTIONS:
+        for collection in (*COLLECTIONS, USERS, CHAT_LOGS):
             for number, document in enumerate(told.get(collection.listed_as, ())):
                 self._other(agent, collection, number, document)
 
@@ -145,8 +146,9 @@ class _Teller:
             if name in told
         }
         blank = dict.fromkeys(field_names(collection.body))
-        document = {collection.key: key, **blank, **told, **parts, **self._audit(agent.name)}
-        collection.objects(agent)[key] = document
+        # A chat has no audit fields: it says itself when it was, and in which session.
+        audit = {} if collection is CHAT_LOGS else self._audit(agent.name)
+        collection.objects(agent)[key] = {collection.key: key, **blank, **told, **parts, **audit}
 
     def _picture(self, name: str | None, agent: Agent) -> str | None:
         """The URL of a public picture, which from now on belongs to the agent."""

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Self
 
 from waitress import create_server, wasyncore
 
-from sync.sandbox import account, assets, legacy, localization, media, memories, others, sessions
+from sync.sandbox import (
+    account,
+    assets,
+    chats,
+    legacy,
+    localization,
+    media,
+    memories,
+    others,
+    sessions,
+)
 from sync.sandbox.collection import routes
 from sync.sandbox.people import PEOPLE
 from sync.sandbox.remote import Remote
@@ -39,6 +49,7 @@ ROUTES = [
     *memories.ROUTES,
     *media.ROUTES,
     *others.ROUTES,
+    *chats.ROUTES,
 ]
 """All that the sandbox answers."""
 

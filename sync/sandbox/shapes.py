@@ -204,6 +204,21 @@ class UnansweredQuestionBody(TypedDict, total=False):
     receiverName: str | None
 
 
+ChatLogsPagedBody = TypedDict(
+    "ChatLogsPagedBody",
+    {
+        "dateFrom": str | None,
+        "dateTo": str | None,
+        "minimumMessagesPerChat": int | None,
+        "filter": str | None,
+        "from": int,
+        "howMany": int,
+    },
+    total=False,
+)
+"""Asking for a page of chats (aisuru-api.md 11)."""
+
+
 class LoginBody(TypedDict, total=False):
     """A login by password (aisuru-api.md 3)."""
 

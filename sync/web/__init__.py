@@ -37,7 +37,7 @@ def make_site(app_now: Callable[[], App], metrics: Metrics) -> Flask:
         app = app_now()
         try:
             with app.reading() as mirror:
-                standing = status(mirror, app.kinds, app.memoris)
+                standing = status(mirror, app.backed_up, app.memoris)
         except SyncError as error:
             return jsonify({"status": "unwell", "why": [str(error)]}), _UNWELL
         names = {each.name for each in app.config.schedule}
