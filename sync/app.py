@@ -191,16 +191,21 @@ class App:
         Raises:
             UsageError: the settings do not say.
         """
-        token = settings.token(self.config, os.environ)
-        password = "" if token else settings.password(self.config, os.environ)
-        account = self.config.account
-        if not token and not (account.user and password):
+        config, account = self.config, self.config.account
+        token = settings.token(config, os.environ)
+        key = "" if token else settings.trusted_app_key(config, os.environ)
+        password = "" if token or key else settings.password(config, os.environ)
+        if key and "@" not in account.user:
+            raise UsageError(
+                "an application's key logs in by e-mail", "set `user` in [account] to the e-mail"
+            )
+        if not token and not (account.user and (password or key)):
             missing = "password" if account.user else "user"
             raise UsageError(
                 f"there is no {missing} to log in with",
                 "set `user` in [account], and $AISURU_SYNC_PASSWORD or `password_file`",
             )
-        return Credentials(account.tenant, account.user, password, token)
+        return Credentials(account.tenant, account.user, password, token, key)
 
     @contextmanager
     def _mirror(self) -> Iterator[Mirror]:

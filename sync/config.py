@@ -25,7 +25,7 @@ from sync.when import duration
 NAME = "aisuru-sync"
 _PREFIX = "AISURU_SYNC_"
 # Names with the prefix that are no settings.
-_OTHER = frozenset({"CONFIG", "PASSWORD", "PING_URL", "TOKEN", "TEST_POSTGRES"})
+_OTHER = frozenset({"CONFIG", "PASSWORD", "PING_URL", "TOKEN", "TRUSTED_APP_KEY", "TEST_POSTGRES"})
 
 
 class AccountConfig(msgspec.Struct, frozen=True):
@@ -38,6 +38,7 @@ class AccountConfig(msgspec.Struct, frozen=True):
     user: str = ""
     password_file: str = ""
     token_file: str = ""
+    trusted_app_key_file: str = ""
 
 
 class MemoriConfig(msgspec.Struct, frozen=True):
@@ -101,6 +102,7 @@ _LISTS: Mapping[str, type[msgspec.Struct]] = {"memori": MemoriConfig, "schedule"
 _CREDENTIALS = {
     "PASSWORD": "aisuru-password",
     "TOKEN": "aisuru-token",
+    "TRUSTED_APP_KEY": "aisuru-trusted-app-key",
     "PING_URL": "aisuru-ping-url",
 }
 """{the end of a variable's name: the name of systemd's credential}."""
@@ -160,6 +162,11 @@ def password(config: Config, environ: Mapping[str, str]) -> str:
 def token(config: Config, environ: Mapping[str, str]) -> str:
     """A ready login token, "" if none is given."""
     return _secret(config, "TOKEN", config.account.token_file, environ)
+
+
+def trusted_app_key(config: Config, environ: Mapping[str, str]) -> str:
+    """The key of an application that the site trusts, "" if none is given."""
+    return _secret(config, "TRUSTED_APP_KEY", config.account.trusted_app_key_file, environ)
 
 
 def ping_url(config: Config, environ: Mapping[str, str]) -> str:

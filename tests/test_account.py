@@ -1,6 +1,7 @@
 """The way in, against the sandbox: login, Giver sessions, and the trap of the wrong PIN."""
 
 import pytest
+import responses
 
 from sync.api.account import Account, Agent, Credentials, is_giver
 from sync.api.remote import Access
@@ -80,6 +81,42 @@ def test_codes_that_lock_an_account_stop_everything(connect, world, sandbox, cod
 def test_a_ready_token_that_ended_is_not_tried_again(connect):
     with pytest.raises(AccountRefused, match="ended"):
         connect(token="00000000-0000-4000-8000-000000000000").log_in()
+
+
+KEY = "an application's key, which is long enough"
+
+
+def test_an_application_that_the_site_trusts_logs_the_owner_in(connect, world, sandbox):
+    world.account.trusted_app_key = KEY
+    account = connect(user=world.account.email, password="", trusted_app_key=KEY)
+    account.log_in()
+    assert account.user_id == world.account.user_id
+    assert [each.template for each in sandbox.calls] == ["/api/v2/LoginWithJWT"]
+    account.log_out()
+    assert not sandbox.tokens
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"trusted_app_key": "another key, which is long enough, too"}, {"user": "other@example.org"}],
+)
+def test_an_application_that_is_refused_is_tried_once_only(connect, world, sandbox, over):
+    world.account.trusted_app_key = KEY
+    known = {"user": world.account.email, "password": "", "trusted_app_key": KEY, **over}
+    with pytest.raises(AccountRefused) as raised:
+        connect(**known).log_in()
+    assert "key" in raised.value.hint
+    assert KEY not in str(raised.value)
+    assert len(sandbox.calls) == 1
+
+
+@responses.activate
+def test_a_user_that_the_site_made_because_it_knew_none_is_not_the_owner(connect, sandbox):
+    stranger = {"userID": "u2", "eMail": "owner@example.net"}
+    answer = {"requestID": 1, "resultCode": 0, "token": "t0ken", "user": stranger}
+    responses.post(f"{sandbox.url}/api/v2/LoginWithJWT", json=answer)
+    with pytest.raises(AccountRefused, match="another user"):
+        connect(user="owner@example.org", password="", trusted_app_key=KEY).log_in()
 
 
 def test_a_giver_session_is_opened_and_closed_whatever_happens(account, sandbox):

@@ -585,3 +585,19 @@ def test_odd_arguments_end_with_2_and_say_so(work: Workplace, args: list[str]):
     work.backup()
     outcome = work.run(*args) if args else None
     assert (outcome.code if outcome else run([])) == 2
+
+
+def test_an_application_that_the_site_trusts_backs_up_for_the_owner(
+    workplace: Workplace, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+):
+    key = "an application's key, which is long enough"
+    sandbox.world.account.trusted_app_key = key
+    monkeypatch.setenv("AISURU_SYNC_TRUSTED_APP_KEY", key)
+    workplace.settle(sandbox, user=sandbox.world.account.email)
+    workplace.backup()
+    assert "/api/v2/Login" not in [each.template for each in sandbox.calls]
+    assert key not in "".join(workplace.spoken)
+
+    workplace.settle(sandbox)
+    refused = workplace.run("backup")
+    assert (refused.code, "by e-mail" in refused.err) == (2, True)

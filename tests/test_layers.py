@@ -71,6 +71,7 @@ THIRD_PARTIES = {
     "platformdirs": {"config"},
     "apscheduler": {"daemon"},
     "cronsim": {"schedule"},
+    "jwt": {"api/account", "sandbox/*"},
     "tzlocal": {"daemon"},
     "prometheus_client": {"web/*"},
     "flask": {"sandbox/*", "web/*"},

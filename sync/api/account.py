@@ -1,20 +1,24 @@
 """The way in: login, the account's Memoris, and Giver sessions that really are the Giver's."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jwt
 import structlog
 
 from sync.api.path import name_of
 from sync.api.remote import Access
 from sync.api.transport import Transport
 from sync.document import Document, storable
-from sync.errors import AccessDenied, AccountRefused, BadAnswer, RemoteError
+from sync.errors import AccessDenied, AccountRefused, BadAnswer, Refused, RemoteError
 from sync.kind import Route, is_usable_key
 
 _LOGIN = Route("POST", "/api/v2/Login", "token")
+_TRUSTED_LOGIN = Route("POST", "/api/v2/LoginWithJWT", "token")
 _LOGOUT = Route("POST", "/api/v2/Logout/{token}")
 _USER = Route("GET", "/api/v2/User/{token}", "user")
 _MEMORIS = Route("GET", "/api/v2/Memori/{token}", "memori")
@@ -22,18 +26,27 @@ _OPEN_SESSION = Route("POST", "/memori/v2/Session", "sessionID")
 _CLOSE_SESSION = Route("DELETE", "/memori/v2/Session/{session}")
 
 _FORBIDDEN = 403
+_CHECK_KEY = "check the application's key, and that `user` in [account] is the owner's e-mail"
+_NO_SUCH_USER = -12
+_SIGNED_FOR = timedelta(minutes=5)
 # Age checks want a birth date; it is never stored (aisuru-api.md 5).
 _BIRTH_DATE = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """How to log in: a ready token, or tenant, user (name or e-mail) and password."""
+    """How to log in: a ready token, or tenant, user and either a password or a key.
+
+    Attributes:
+        user: name or e-mail; for a key it must be the e-mail.
+        trusted_app_key: of an application that may log its users in (aisuru-api.md 3).
+    """
 
     tenant: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+    trusted_app_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,8 @@ class Account:
         Raises:
             AccessDenied: user, password or token are not accepted; never tried twice.
         """
-        for secret in (self._credentials.password, self._credentials.token):
+        known = self._credentials
+        for secret in (known.password, known.token, known.trusted_app_key):
             self._transport.redactor.learn(secret)
         with self._transport.stop.shield():
             self.access.open()
@@ -154,14 +168,41 @@ class Account:
             if self.access.credential["token"]:
                 raise AccountRefused("the login token has ended", "get a new one", code=-103)
             return known.token
-        name = "eMail" if "@" in known.user else "userName"
-        body = {"tenant": known.tenant, name: known.user, "password": known.password}
-        answer = self._transport.call(_LOGIN, {}, body)
-        token = answer.get(_LOGIN.answer)
+        route, answer = self._with_key() if known.trusted_app_key else self._with_password()
+        token = answer.get(route.answer)
         if not isinstance(token, str) or not token:
-            raise BadAnswer(f"{name_of(_LOGIN)}: there is no `{_LOGIN.answer}`")
+            raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
         self._learn_user(answer.get("user"))
         return token
+
+    def _with_password(self) -> tuple[Route, Document]:
+        known = self._credentials
+        name = "eMail" if "@" in known.user else "userName"
+        body = {"tenant": known.tenant, name: known.user, "password": known.password}
+        return _LOGIN, self._transport.call(_LOGIN, {}, body)
+
+    def _with_key(self) -> tuple[Route, Document]:
+        """Log in as an application that the site trusts.
+
+        Raises:
+            AccountRefused: it was somebody else who got in: the remote makes a user that it does
+                not know, and an empty account would look like a loss of everything.
+        """
+        known = self._credentials
+        headers = {"X-Memori-Trusted-App": known.trusted_app_key}
+        body = {"tenant": known.tenant, "jwtToken": _signed(known)}
+        self._transport.redactor.learn(body["jwtToken"])
+        try:
+            answer = self._transport.call(_TRUSTED_LOGIN, {}, body, headers=headers)
+        except Refused as error:
+            # With which codes it refuses is not known; whichever it is, a human has to look.
+            raise AccountRefused(str(error), _CHECK_KEY, code=error.code) from None
+        user = answer.get("user")
+        found = str(user.get("eMail")) if isinstance(user, dict) else ""
+        if found.lower() != known.user.lower():
+            why = f"{name_of(_TRUSTED_LOGIN)}: another user was logged in than {known.user!r}"
+            raise AccountRefused(why, _CHECK_KEY, code=_NO_SUCH_USER)
+        return _TRUSTED_LOGIN, answer
 
     def _learn_user(self, user: Any) -> None:
         known = user if isinstance(user, dict) else {}
@@ -206,6 +247,23 @@ class Account:
                 self._transport.call(route, credential, parting=True)
             except RemoteError as error:
                 structlog.get_logger("account").warning("farewell.failed", why=str(error))
+
+
+def _signed(known: Credentials) -> str:
+    """Who logs in, signed for some minutes (aisuru-api.md 3)."""
+    now = datetime.now(UTC)
+    claims = {
+        "sub": known.user,
+        "email": known.user,
+        "name": known.user.partition("@")[0],
+        "tenant": known.tenant,
+        "iat": now,
+        "exp": now + _SIGNED_FOR,
+    }
+    with warnings.catch_warnings():
+        # How long the key is, is for the site to say.
+        warnings.simplefilter("ignore")
+        return jwt.encode(claims, known.trusted_app_key, algorithm="HS256")
 
 
 def is_giver(state: Any, giver_tag: str) -> bool:

@@ -111,6 +111,7 @@ class Transport:
         body: Any = None,
         *,
         part: Part | None = None,
+        headers: Mapping[str, str] | None = None,
         parting: bool = False,
     ) -> dict[str, Any]:
         """Make one call that answers JSON, repeating it where that is safe (design 6.5).
@@ -120,6 +121,7 @@ class Transport:
             path: a value for each parameter of the route's template.
             body: sent as JSON if not None.
             part: sent instead as multipart/form-data, read as it goes (aisuru-api.md 9.1).
+            headers: sent along; they may hold secrets.
             parting: a call of farewell (closing a session): one attempt, even after `stop`.
 
         Returns:
@@ -135,6 +137,7 @@ class Transport:
 
         def attempt() -> dict[str, Any]:
             with _payload(part, data) as payload:
+                payload["headers"] |= headers or {}
                 options = {**payload, "stream": True}
                 with self._request(self._http, route, path, **options) as response:
                     return self._read(route, response, whole(name_of(route), response.raw))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import flask
+import jwt
+
 from sync.sandbox.collection import present
 from sync.sandbox.remote import LOGIN_ATTEMPTS, Refusal
 from sync.sandbox.routing import Answer, Request, Route
-from sync.sandbox.shapes import LoginBody, MemoriBody
+from sync.sandbox.shapes import JwtLoginBody, LoginBody, MemoriBody
 
 if TYPE_CHECKING:
     from sync.sandbox.world import Account, Agent, Document
@@ -31,6 +34,28 @@ def log_in(request: Request) -> Answer:
         raise Refusal(account.login_refusal, "Login refused", flowID=str(uuid4()))
     remote.login_failures = 0
     return {"user": _user(request), "token": remote.log_in().token, "flowID": None}
+
+
+def log_in_with_jwt(request: Request) -> Answer:
+    """Log in on the word of a trusted application.
+
+    A user that is unknown would be made; here there is one account only, so it is refused. Which
+    codes the remote uses is not known.
+    """
+    account = request.remote.world.account
+    body = request.body(JwtLoginBody)
+    key = flask.request.headers.get("X-Memori-Trusted-App", "")
+    if not key or key != account.trusted_app_key:
+        raise Refusal(-101, "The application is not trusted")
+    if body.get("tenant") != account.tenant:
+        raise Refusal(-1, "Tenant not found")
+    try:
+        claims = jwt.decode(str(body.get("jwtToken")), key, ["HS256"], {"require": ["exp", "sub"]})
+    except jwt.InvalidTokenError:
+        raise Refusal(-101, "The token is not valid") from None
+    if claims.get("tenant") != account.tenant or claims.get("email") != account.email:
+        raise Refusal(-12, "User not found")
+    return {"user": _user(request), "token": request.remote.log_in().token, "flowID": None}
 
 
 def _identify(account: Account, body: LoginBody) -> None:
@@ -169,6 +194,7 @@ def get_badge(request: Request) -> Answer:
 ROUTES = [
     Route("GET", "/api/v2/HealthCheck", health),
     Route("POST", "/api/v2/Login", log_in),
+    Route("POST", "/api/v2/LoginWithJWT", log_in_with_jwt),
     Route("POST", "/api/v2/Logout/{strToken}", log_out),
     Route("POST", "/api/v2/PwlLogout/{strToken}", log_out),
     Route("GET", "/api/v2/User/{strToken}", get_user),

@@ -230,6 +230,13 @@ class LoginBody(TypedDict, total=False):
     flowID: str | None
 
 
+class JwtLoginBody(TypedDict, total=False):
+    """A login by a trusted application (aisuru-api.md 3)."""
+
+    tenant: str | None
+    jwtToken: str | None
+
+
 class AssetBody(TypedDict, total=False):
     """A change of an asset's record (aisuru-api.md 9.1)."""
 

@@ -58,6 +58,7 @@ class Account:
     Attributes:
         login_refusal: a resultCode that Login answers to the right password, such as -11 or -14;
             0 lets the user in.
+        trusted_app_key: of an application that may log the user in; "" if there is none.
     """
 
     user_id: str
@@ -66,6 +67,7 @@ class Account:
     tenant: str
     password: str
     login_refusal: int = 0
+    trusted_app_key: str = ""
 
 
 @dataclass
