@@ -5,11 +5,11 @@ by their natural identity. Refs and URLs are compared as they will be on the tar
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync.document import Document
+from sync.document import Document, map_texts
 from sync.field import Type
 from sync.kind import Ident, Kind
 from sync.link import file_refs, mentions_files, move_assets
@@ -302,7 +302,7 @@ def _change(
     if len(swapped) > 1 or any(differ[name][1] is None for name in swapped):
         return Step(REPLACE, ident, there.keys[ident], document, differ), []
     emptied = {along for name in differ if differ[name][1] is None for along in _along(kind, name)}
-    reasons, stuck, fields = [], [], {}
+    reasons, stuck, fields = list(_stale(kind, document, goal, settled)), [], {}
     for name, (old, new) in differ.items():
         if name in dangling:
             reasons.append(dangling[name])
@@ -316,6 +316,14 @@ def _change(
         return Step(REPLACE, ident, there.keys[ident], document, differ), []
     step = Step(UPDATE, ident, there.keys[ident], document, fields) if fields else None
     return step, [*reasons, *(f"{each}, and {again}" if again else each for each in stuck)]
+
+
+def _stale(kind: Kind, document: Document, goal: Document, settled: Document) -> Iterator[str]:
+    """Fields that name a file by a URL that it has no more, and that no call can change."""
+    for name in sorted(kind.assigned.keys() - set(kind.files)):
+        before = map_texts(document.get(name), lambda text: move_assets(text, {}))
+        if before != goal.get(name) != settled.get(name):
+            yield f"{name} names a file that is at another URL now, and cannot be changed"
 
 
 def _creation(
