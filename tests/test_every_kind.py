@@ -4,12 +4,14 @@ The demo account has objects of every kind that an agent can have.
 """
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 from workplace import Workplace, restore
 
+from sync.cli import run
 from sync.document import Document, canonical
 from sync.kind import Kind, Scope, adopt, cut_out
 from sync.kinds import KINDS
@@ -205,3 +207,23 @@ def test_no_chat_is_too_short_and_none_brings_a_session_id(
     assert len(found) == len(logs)
     assert all(session.startswith("~") for session, _ in found)
     assert not any(each["sessionID"] in str(found) for each in logs)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_one_kind_is_told_with_its_calls_and_what_its_fields_count_for(
+    capsys: pytest.CaptureFixture[str], kind: Kind
+):
+    assert run(["kinds", kind.name, "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["kinds"]
+    assert kind.list
+    assert told["calls"]["list"] == f"{kind.list.method} {kind.list.template}"
+    assert ("create" in told["calls"]) == told["restorable"]
+    assert run(["kinds", kind.name]) == 0
+    text = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert all(field in text for field in told["tracked"])
+
+
+def test_a_kind_that_does_not_exist_is_told_with_those_that_do(capsys: pytest.CaptureFixture[str]):
+    assert run(["kinds", "ghost"]) == 2
+    assert "no kind ghost" in capsys.readouterr().err
