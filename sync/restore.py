@@ -163,6 +163,11 @@ class Restore:
         """{kind: why nothing of it is deleted}, although it was asked for."""
         return {name: why for name, why in self._surplus.items() if why}
 
+    def name_of(self, ident: Ident) -> str:
+        """What a wanted object is called, or ""."""
+        kind = self._there.kinds[ident[0]]
+        return kind.name_of(self._wanted.objects.get(ident, {}))
+
     def replay(self, watch: Watch) -> RestoreResult:
         """Do what was planned, then list again and compare.
 

@@ -70,3 +70,9 @@ def test_a_restore_asks_before_it_sends_anything(work: Workplace, sandbox: Sandb
     assert re.search(r"create +person +Anna", agreed)
     assert "verified" in agreed
     assert len(people) == 2
+
+
+def test_whoever_closes_its_output_hears_nothing_and_it_ends_as_ever():
+    for command, code in (("kinds", 0), ("kinds ghost", 2)):
+        ended = subprocess.run(["sh", "-c", f"'{PROGRAM}' {command} >&- 2>&-"], check=False)
+        assert ended.returncode == code

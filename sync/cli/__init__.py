@@ -6,10 +6,12 @@ taken. Nothing heavier than click is imported before a command runs.
 
 import importlib
 import io
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -71,6 +73,9 @@ def cli(door: Door, config_path: str | None) -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
+    # Whoever closed them wants to hear nothing, and no file shall take their place.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from sync.app import App
-    from sync.kind import Kind
+    from sync.kind import Ident, Kind
     from sync.mirror.values import Snapshot
     from sync.order import Step
     from sync.plan import Loss, Plan
@@ -145,6 +145,8 @@ def command(
     )
 
 
+_NAME = 32
+"""How much of a name is shown, in characters."""
 _WITH_RESUME = {"resume", "accepted", "dry_run", "yes", "as_json", "config_path", "level"}
 
 
@@ -206,7 +208,7 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
             "",
             table("op", "kind", "what", "fields", rows=rows),
         ]
-    return [*text, *_ages_text(restore), *_held_text(restore), *_losses_text(plan.losses)]
+    return [*text, *_ages_text(restore), *_held_text(restore), *_losses_text(restore, plan.losses)]
 
 
 def _ages_text(restore: "Restore") -> list[str]:
@@ -235,11 +237,16 @@ def plan_summary(restore: "Restore") -> "list[RenderableType]":
 
 def _row(kind: "Kind", step: "Step") -> tuple[str, str, str, str]:
     name = kind.name_of(step.document) or step.ident[1]
-    return step.op, kind.name, name[:32], ", ".join(step.fields)
+    return step.op, kind.name, name[:_NAME], ", ".join(step.fields)
 
 
-def _losses_text(losses: "Iterable[Loss]") -> list[str]:
-    lines = [f"  {loss.ident[0]} {loss.ident[1]}: {loss.reason}" for loss in losses]
+def _called(restore: "Restore", ident: "Ident") -> str:
+    """An object as people are told of it: its kind, key and name."""
+    return " ".join(filter(None, (*ident, restore.name_of(ident)[:_NAME])))
+
+
+def _losses_text(restore: "Restore", losses: "Iterable[Loss]") -> list[str]:
+    lines = [f"  {_called(restore, loss.ident)}: {loss.reason}" for loss in losses]
     return ["", "Cannot come back:", *lines] if lines else []
 
 
@@ -248,13 +255,13 @@ def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
         return []
     lines = [f"{result.done} of {len(restore.plan.steps)} steps done"]
     for each in result.failures:
-        kind, key = each.step.ident
-        lines.append(f"  failed: {each.step.op} {kind} {key}: {each.reason}")
-    lines += [
-        f"  differs: {step.ident[0]} {step.ident[1]}: {', '.join(step.fields) or 'not there'}"
-        for step in result.remaining.steps
-    ]
-    lines += [f"  other bytes than backed up: {' '.join(ident)}" for ident in result.damaged]
+        called = _called(restore, each.step.ident)
+        lines.append(f"  failed: {each.step.op} {called}: {each.reason}")
+    for step in result.remaining.steps:
+        what = ", ".join(step.fields) or "not there"
+        lines.append(f"  differs: {_called(restore, step.ident)}: {what}")
+    damaged = (_called(restore, ident) for ident in result.damaged)
+    lines += [f"  other bytes than backed up: {each}" for each in damaged]
     verdict = "verified: all that was chosen and can come back is there"
     lines.append(verdict if result.verified else "NOT verified")
     if result.restore_id and not result.verified:
@@ -262,7 +269,7 @@ def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
     scopes = (ident for ident in result.remaining.extras if ident[0] not in ("asset", "memori"))
     if newer := len(list(scopes)):
         lines.append(f"{newer} objects are there that were not then; they stay")
-    return [*lines, *_losses_text(result.remaining.losses)]
+    return [*lines, *_losses_text(restore, result.remaining.losses)]
 
 
 def _counts(steps: "Iterable[Step]") -> dict[str, int]:
