@@ -74,7 +74,16 @@ def canonical(value: Any) -> str:
         return _ENCODER.encode(value).decode()
     except (UnicodeEncodeError, OverflowError):
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        return _escaped(text)
+
+
+def readable(value: Any) -> str:
+    """Write a JSON value for people, over several lines; any reader takes it for the same value."""
+    try:
+        return msgspec.json.format(canonical(value), indent=2)
+    except msgspec.DecodeError:
+        # It takes no escapes of lone surrogates.
+        return _escaped(json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2))
 
 
 def storable(text: str) -> str:
@@ -148,6 +157,10 @@ def _scrub_text(text: str) -> str:
     if url := _SESSION_IN_URL.fullmatch(text):
         return text.replace(url[2], session_mark(url[2]))
     return _SESSION_IN_TEXT.sub(lambda found: found[1] + session_mark(found[2]), text)
+
+
+def _escaped(text: str) -> str:
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _no_number(name: str) -> NoReturn:

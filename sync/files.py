@@ -20,6 +20,7 @@ from sync.errors import StorageError
 
 _TEMPORARY, _DAMAGED = "tmp", "damaged"
 _NAME = re.compile(r"[0-9a-f]{64}")
+_PIECE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,22 @@ class FileStore:
             # What cannot be read may be as good as ever.
             return f"cannot be read: {error.strerror or error}"
         return ""
+
+    def read(self, sha256: str) -> Iterator[bytes]:
+        """The bytes of a blob in pieces; whether they are its own is for the caller to say.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
+        try:
+            with self.path(sha256).open("rb") as file:
+                while piece := file.read(_PIECE_BYTES):
+                    yield piece
+        except OSError as error:
+            raise StorageError(
+                f"cannot read below {self.root}: {error.strerror or error}",
+                "see: aisuru-sync check",
+            ) from None
 
     def is_missing(self) -> bool:
         """Is the folder itself not there?"""

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync.document import Document, parse, storable
+from sync.document import Document, storable
 from sync.errors import UsageError
 from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
@@ -30,6 +30,7 @@ from sync.mirror.values import (
     Status,
     held,
     kind_result_of,
+    own_document,
     snapshot_of,
     source_of,
     told,
@@ -267,7 +268,8 @@ class Mirror:
             )
             with self._reading() as connection:
                 for key, text in connection.execute(query):
-                    if (document := parse(text.encode())).get("sha256"):
+                    document = own_document(FILE, key, text)
+                    if document is not None and document.get("sha256"):
                         found[key] = document
         return found
 

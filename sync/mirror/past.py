@@ -91,13 +91,16 @@ class Past:
     ) -> Iterator[tuple[str, Document | None]]:
         """As `state`, but None for whatever is not, or not any more, what was seen then."""
         change = self._tables.change
-        query = sa.select(change.c.key, change.c.document, change.c.digest).where(
-            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
-        )
+        query = self._with_digest(source, kind, snapshot_id)
         for row in by_key(self._all, query, change.c.key):
-            document = own_document(kind, row.key, row.document)
-            is_sound = document is not None and kind.digest(document) == row.digest
-            yield row.key, document if is_sound else None
+            yield row.key, _proven(kind, row)
+
+    def proven(
+        self, source: Source, kind: Kind, keys: Iterable[str], snapshot_id: int | None
+    ) -> dict[str, Document | None]:
+        """As `documents`, but None for whatever is not, or not any more, what was seen then."""
+        query = self._with_digest(source, kind, snapshot_id)
+        return {row.key: _proven(kind, row) for row in self._each(query, keys)}
 
     def gone(
         self, source: Source, kind: Kind, keys: Iterable[str], snapshot_id: int | None = None
@@ -186,6 +189,14 @@ class Past:
         )
         return self._all(query)
 
+    def _with_digest(
+        self, source: Source, kind: Kind, snapshot_id: int | None
+    ) -> sa.Select[tuple[str, str, str]]:
+        change = self._tables.change
+        return sa.select(change.c.key, change.c.document, change.c.digest).where(
+            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
+        )
+
     def _of(self, source: Source, kind: Kind) -> tuple[sa.ColumnElement[bool], ...]:
         change = self._tables.change
         return change.c.source_id == source.id, change.c.kind == kind.name
@@ -207,6 +218,12 @@ class Past:
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with self._engine.connect() as connection, connection.begin():
             return list(connection.execute(query))
+
+
+def _proven(kind: Kind, row: sa.Row[Any]) -> Document | None:
+    document = own_document(kind, row.key, row.document)
+    is_sound = document is not None and kind.digest(document) == row.digest
+    return document if is_sound else None
 
 
 def _change_of(row: sa.Row[Any], source: Source) -> Change:
