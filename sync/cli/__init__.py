@@ -32,6 +32,7 @@ _COMMANDS = (
     "status",
     "check",
     "repair",
+    "export",
     "daemon",
     "kinds",
     "migrate",

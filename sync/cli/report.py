@@ -10,6 +10,7 @@ from sync.compare import Comparison, Verdict
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
 from sync.outcome import FileTrouble
+from sync.wanted import Age
 from sync.wording import counted
 
 _LINES = 20
@@ -166,6 +167,18 @@ def comparison_text(comparison: Comparison) -> list[Any]:
         *(f"{each.name}: the account does not show it any more" for each in comparison.not_shown),
         *(f"{what} was not compared: {why}" for what, why in comparison.errors.items()),
     ]
+
+
+def ages_lines(ages: Mapping[str, Age]) -> list[str]:
+    """Which kinds are older than the snapshot that was chosen, a line each."""
+    lines = []
+    for kind, age in ages.items():
+        if age.why and age.proven:
+            taken = f"{age.proven.started_at.astimezone():%Y-%m-%d %H:%M}"
+            lines.append(f"{kind} is as of snapshot {age.proven.id} of {taken}: {age.why}")
+        elif age.why:
+            lines.append(f"{kind} was never seen whole: {age.why}")
+    return lines
 
 
 def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:

@@ -213,13 +213,9 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
 
 def _ages_text(restore: "Restore") -> list[str]:
     """Which kinds are older than the snapshot that was chosen."""
-    lines = []
-    for kind, age in restore.ages.items():
-        if age.why and age.proven:
-            taken = f"{age.proven.started_at.astimezone():%Y-%m-%d %H:%M}"
-            lines.append(f"{kind} is as of snapshot {age.proven.id} of {taken}: {age.why}")
-        elif age.why:
-            lines.append(f"{kind} was never seen whole: {age.why}")
+    from sync.cli.report import ages_lines
+
+    lines = ages_lines(restore.ages)
     return ["", *lines] if lines else []
 
 

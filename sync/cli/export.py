@@ -1,0 +1,129 @@
+"""`aisuru-sync export`: what is mirrored, as files that need no program of ours."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.door import ID, Door, Reply, table
+from sync.cli.door import command as make_command
+
+if TYPE_CHECKING:
+    from sync.export.job import Exported
+    from sync.wanted import Age
+
+_LINES = 20
+"""How many lines of what is lacking are worth reading; README.txt has them all."""
+_MIB = 1024 * 1024
+
+
+@make_command(
+    click.Argument(["path"]),
+    click.Option(["--memori"], metavar="N", help="Only this agent, by name or id."),
+    click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="As at a snapshot."),
+    click.Option(["--at"], metavar="TIME", help="As at this time: yesterday 18:00, 2h, ISO 8601."),
+    click.Option(["--with-pins", "shows_pins"], is_flag=True, help="Show the PINs of people."),
+    name="export",
+    short_help="Write all to a folder or ZIP that needs no program of ours.",
+)
+def command(
+    door: Door,
+    path: str,
+    memori: str | None,
+    snapshot_id: int | None,
+    at: str | None,
+    shows_pins: bool,
+) -> Reply:
+    """Write what is mirrored to PATH: a new folder, or a ZIP if it ends in `.zip`.
+
+    It can be read without this program: people as CSV, each content as a page with its files
+    beside it under the names that people gave them, and all of it as JSON. README.txt in it says
+    what is where, and `sha256sum -c SHA256SUMS` proves that it is as it was written.
+
+    By default all agents and the account, each as of its latest complete snapshot. Needs no
+    network, and goes on beside a backup. PINs of people are shown as stars unless --with-pins
+    is given. Exit code 3 means that some files were never stored, or a kind was never seen whole;
+    4, that something is damaged. It is named, and everything else is there.
+    """
+    from pathlib import Path
+
+    from sync.cli.progress import progress
+    from sync.cli.report import source_json
+    from sync.export.choice import choose
+    from sync.export.job import export
+    from sync.export.output import check_path
+    from sync.when import moment
+
+    to = Path(path)
+    check_path(to)
+    when = None if at is None else moment(at)
+    app = door.app()
+    with app.reading() as mirror, progress() as watch:
+        choice = choose(mirror, app.kinds, memori, snapshot_id, when)
+        done = export(mirror, app.store, app.kinds, choice, to, shows_pins=shows_pins, watch=watch)
+    sources = [
+        {
+            "source": source_json(part.snapshot.source),
+            "snapshot_id": part.snapshot.id,
+            "objects": told.counts,
+            "older_kinds": _older_json(told.ages),
+        }
+        for part, told in done.sources
+    ]
+    missing = [
+        {"source": each.source, "key": each.key, "name": each.name, "reason": each.reason}
+        for each in done.lacks
+    ]
+    data = {
+        "path": str(to.absolute()),
+        "sources": sources,
+        "left_out": choice.left_out,
+        "files": done.files,
+        "bytes": done.size_bytes,
+        "missing": missing,
+    }
+    return Reply(data, _text(done, to, choice.left_out), _exit_code(done, choice.left_out))
+
+
+def _exit_code(done: "Exported", left_out: Sequence[str]) -> int:
+    from sync.errors import DamageFound, worst
+    from sync.snapshot import PARTIAL
+
+    codes = [DamageFound.exit_code if each.is_damage else PARTIAL for each in done.lacks]
+    codes += [PARTIAL for part, _ in done.sources if not part.is_whole]
+    return worst([*codes, *(PARTIAL for _ in left_out)])
+
+
+def _older_json(ages: "Mapping[str, Age]") -> dict[str, Any]:
+    return {
+        kind: {"snapshot_id": age.proven and age.proven.id, "lacks": age.why}
+        for kind, age in ages.items()
+        if age.why
+    }
+
+
+def _text(done: "Exported", path: Any, left_out: Sequence[str]) -> list[Any]:
+    from sync.cli.report import ages_lines
+    from sync.wording import counted
+
+    rows = [
+        (
+            told.name,
+            told.snapshot_id,
+            f"{told.seen_at.astimezone():%Y-%m-%d %H:%M}",
+            sum(told.counts.values()),
+        )
+        for _, told in done.sources
+    ]
+    columns = ("source", "snapshot", "as of", "objects")
+    text: list[Any] = [table(*columns, rows=rows, right=("snapshot", "objects"))]
+    for _, told in done.sources:
+        text += [f"{told.name}: {line}" for line in ages_lines(told.ages)]
+    text += [f"{name}: nothing was backed up of it, so it is left out" for name in left_out]
+    if done.lacks:
+        text += ["", f"{counted(len(done.lacks), 'thing')} could not be exported as it was:"]
+    text += [f"  {each.source}: {each.name}: {each.reason}" for each in done.lacks[:_LINES]]
+    if len(done.lacks) > _LINES:
+        text.append(f"  … and {len(done.lacks) - _LINES} more: README.txt in it has them all")
+    size = f"{done.size_bytes / _MIB:.1f} MiB"
+    return [*text, "", f"{path}: {counted(done.files, 'file')}, {size}"]

@@ -1,0 +1,221 @@
+"""The export of a mirror: agent by agent, then what belongs to the account alone.
+
+It needs neither the remote nor the lock. A state at a snapshot does not change while backups go on.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.document import Document, storable
+from sync.export.choice import Choice, Part, View, check_still_there, is_owned
+from sync.export.contents import write_contents
+from sync.export.desk import Desk, file_of, portions
+from sync.export.files import Files, Lack, refs_of
+from sync.export.output import SUMS, output
+from sync.export.readme import NAME, Told, readme
+from sync.export.safe_name import Names
+from sync.export.sheet import json_array
+from sync.files import FileStore
+from sync.kind import Kind, Scope, children
+from sync.kinds.memory import MEMORY
+from sync.kinds.person import PERSON
+from sync.mirror.index import Index
+from sync.mirror.mirror import Mirror
+from sync.watch import Watch
+
+_ACCOUNT = "account"
+_LONGEST_FOLDER = 40
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export came to.
+
+    Attributes:
+        sources: the parts of the choice, each with what was written of it.
+        files: how many there are in it.
+        lacks: what is not in it, or not as it was.
+    """
+
+    sources: list[tuple[Part, Told]]
+    files: int
+    size_bytes: int
+    lacks: list[Lack]
+
+
+def export(
+    mirror: Mirror,
+    store: FileStore,
+    kinds: Mapping[str, Kind],
+    choice: Choice,
+    path: Path,
+    *,
+    shows_pins: bool = False,
+    watch: Watch = lambda *_: None,
+) -> Exported:
+    """Write what was chosen to a folder or a ZIP that is not there yet.
+
+    Args:
+        mirror: to read.
+        store: of its files.
+        kinds: the registry.
+        choice: what of it.
+        path: of the folder; of a ZIP if it ends in `.zip`.
+        shows_pins: masked fields are written as they are.
+        watch: told of progress.
+
+    Raises:
+        UsageError: there is something already.
+        StorageError: the disk is full or broken, or what is read was forgotten meanwhile; nothing
+            is left at the path.
+    """
+    sources: list[tuple[Part, Told]] = []
+    lacks: list[Lack] = []
+    with output(path) as out, Index() as index:
+        desk = Desk(mirror, store, kinds, out, index, watch, shows_pins)
+        names = Names((NAME, SUMS, _ACCOUNT), _LONGEST_FOLDER)
+        for part in choice.agents:
+            _survey(desk, part.account)
+            folder = names.take(part.snapshot.source.name)
+            views = (part.view, part.account)
+            files = Files(mirror, store, out, index, views, _about(part.account, "called"))
+            sources.append((part, _told(part, folder, _write_agent(desk, part, files, folder))))
+            lacks += files.lacks.values()
+        if (own := choice.account) is not None:
+            _survey(desk, own.account)
+            files = Files(mirror, store, out, index, (own.view,), _about(own.account, "called"))
+            sources.append((own, _told(own, _ACCOUNT, _write_account(desk, own, files))))
+            lacks += files.lacks.values()
+        lacks = [*desk.lacks.values(), *lacks]
+        text = readme(
+            [told for _, told in sources],
+            lacks,
+            choice.left_out,
+            has_account=choice.account is not None,
+            shows_pins=shows_pins,
+        )
+        out.put(NAME, (each.encode() for each in text))
+        check_still_there(mirror, choice)
+    return Exported(sources, out.files, out.size_bytes, lacks)
+
+
+def _told(part: Part, folder: str, counts: Mapping[str, int]) -> Told:
+    snapshot = part.snapshot
+    # In the words of the other commands, and in the order of the registry.
+    return Told(snapshot.source.name, folder, snapshot.id, snapshot.started_at, counts, part.ages)
+
+
+def _write_agent(desk: Desk, part: Part, files: Files, name: str) -> dict[str, int]:
+    """Write all that is an agent's own; {kind: how many objects}."""
+    view, folder, rest = part.view, f"{name}/", f"rest {part.view.source.id}"
+    embedded = children(MEMORY, desk.kinds)
+    counts: dict[str, int] = {}
+    if MEMORY in desk.kinds.values():
+        attached = _about(part.account, "attached")
+        counts[MEMORY.name] = write_contents(desk, view, files, folder, attached)
+    counts |= {kind.name: desk.index.count(f"{kind.name} {view.source.id}") for kind in embedded}
+    for kind in desk.kinds.values():
+        if kind.scope is Scope.MEMORI and kind is not MEMORY and kind not in embedded:
+            path = f"{folder}{file_of(kind)}.json"
+            counts[kind.name] = desk.write_list(path, kind, _sound(desk, view, kind), rest)
+            if kind is PERSON:
+                table = f"{folder}{file_of(kind)}.csv"
+                desk.write_table(table, kind, _sound(desk, view, kind))
+        elif kind.scope is Scope.ACCOUNT and is_owned(kind):
+            counts[kind.name] = _write_owned(desk, part, kind, folder, rest)
+    desk.write_files(f"{folder}files/", files, rest)
+    desk.output.put(f"{folder}files.json", json_array(files.all_placed()))
+    return {each: counts[each] for each in desk.kinds if each in counts}
+
+
+def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> int:
+    """Write the objects of the account that belong to an agent, or are its settings."""
+    owner = part.view.source.remote_id
+    if kind.key == "memoriID":
+        found = list(desk.by_keys(part.account, kind, [owner]))
+        for _, document in found:
+            desk.note_files(rest, kind, document)
+            desk.write_json(f"{folder}settings.json", desk.shown(kind, document))
+        return len(found)
+
+    def owned() -> Iterator[Document]:
+        keys = (key for _, key in desk.index.walk(_owned(part.account, kind, owner)))
+        for key, document in desk.by_keys(part.account, kind, keys):
+            desk.index.put(_written(kind), [(key, 0, None)])
+            yield document
+
+    return desk.write_list(f"{folder}{file_of(kind)}.json", kind, owned(), rest)
+
+
+def _write_account(desk: Desk, part: Part, files: Files) -> dict[str, int]:
+    """Write what belongs to the account alone; {kind: how many objects}."""
+    folder, rest = f"{_ACCOUNT}/", f"rest {part.view.source.id}"
+    counts: dict[str, int] = {}
+    for kind in desk.kinds.values():
+        if kind.scope is Scope.ACCOUNT:
+            documents = _unwritten(desk, part.view, kind)
+            path = f"{folder}{file_of(kind)}.json"
+            # The pictures of agents lie in their own folders.
+            mentioned = "" if kind.key == "memoriID" else rest
+            counts[kind.name] = desk.write_list(path, kind, documents, mentioned)
+    desk.write_files(f"{folder}files/", files, rest)
+    desk.output.put(f"{folder}files.json", json_array(files.all_placed()))
+    return counts
+
+
+def _sound(desk: Desk, view: View, kind: Kind) -> Iterator[Document]:
+    """All objects of a kind that are as they were seen."""
+    return (document for _, document in desk.state(view, kind) if document is not None)
+
+
+def _unwritten(desk: Desk, view: View, kind: Kind) -> Iterator[Document]:
+    """The objects of the account that stand in no agent's folder."""
+    for portion in portions(desk.state(view, kind)):
+        written = desk.index.find(_written(kind), (key for key, _ in portion))
+        for key, document in portion:
+            if key not in written and document is not None:
+                yield document
+
+
+def _survey(desk: Desk, account: View) -> None:
+    """Note, once, what the account's own objects say of files, contents and agents."""
+    done = _about(account, "surveyed")
+    if desk.index.count(done):
+        return
+    desk.index.put(done, [("", 0, None)])
+    for kind in desk.kinds.values():
+        if kind.scope is not Scope.ACCOUNT or not is_owned(kind) or kind.key == "memoriID":
+            continue
+        places = [each.path for each in kind.refs if each.kind == MEMORY.name]
+        for key, document in desk.state(account, kind):
+            if document is None:
+                continue
+            own = refs_of(kind, {name: document.get(name) for name in kind.files})
+            name = kind.name_of(document)
+            called = ((ref.key, 0, name) for ref in own)
+            desk.index.put(_about(account, "called"), called)
+            owner = document.get("memoriID")
+            if not isinstance(owner, str):
+                continue
+            desk.index.put(_owned(account, kind, storable(owner)), [(key, 0, key)])
+            contents = (document.get(each) for each in places)
+            found = (
+                (storable(content), 0, [ref.key, ref.url])
+                for content in contents
+                if isinstance(content, str)
+                for ref in own
+            )
+            desk.index.put(_about(account, "attached"), found)
+
+
+def _about(account: View, what: str) -> str:
+    return f"{what} {account.source.id} {account.snapshot_id}"
+
+
+def _owned(account: View, kind: Kind, owner: str) -> str:
+    return _about(account, f"{kind.name} of {owner}")
+
+
+def _written(kind: Kind) -> str:
+    return f"written {kind.name}"

@@ -1,0 +1,268 @@
+"""Where an export is written to: a folder or a ZIP, with the hash of each file.
+
+All goes to a temporary sibling, which gets the name only when it is whole and durable: what has the
+name is no half export.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+from uuid import uuid4
+
+from sync.errors import StorageError, UsageError
+
+SUMS = "SHA256SUMS"
+_CHUNK_BYTES = 1024 * 1024
+_SHRINKS = frozenset(
+    {".bmp", ".css", ".csv", ".gltf", ".htm", ".html", ".js", ".json", ".log", ".md"}
+    | {".obj", ".rtf", ".stl", ".svg", ".tiff", ".txt", ".wav", ".xml"}
+)
+"""Files that are worth compressing; others are compressed already, or not known."""
+
+
+class Target(Protocol):
+    """Something that takes files, and is there with all of them or not at all."""
+
+    def put(self, path: str, chunks: Iterable[bytes], size_bytes: int | None) -> None:
+        """Write a file that is not there yet."""
+
+    def finish(self) -> None:
+        """Make it last, and give it its name."""
+
+    def drop(self) -> None:
+        """Take away what is half done."""
+
+
+class Output:
+    """An export in the making.
+
+    Args:
+        target: where its files go.
+        folder: where there is room for its list of hashes meanwhile.
+
+    Attributes:
+        files: how many there are so far.
+        size_bytes: of all of them.
+    """
+
+    def __init__(self, target: Target, folder: Path) -> None:
+        self.files = 0
+        self.size_bytes = 0
+        self._target = target
+        # As long as there are files, and to be written last.
+        self._sums = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the export
+
+    def put(self, path: str, chunks: Iterable[bytes], size_bytes: int | None = None) -> str:
+        """Write a file; its SHA-256.
+
+        Args:
+            path: of safe names, within the export.
+            chunks: its bytes; whatever raises there goes on.
+            size_bytes: how many they are, if that is known.
+        """
+        digest = hashlib.sha256()
+
+        def passing() -> Iterator[bytes]:
+            for chunk in chunks:
+                digest.update(chunk)
+                self.size_bytes += len(chunk)
+                yield chunk
+
+        self._target.put(path, passing(), size_bytes)
+        self.files += 1
+        self._sums.write(f"{digest.hexdigest()}  {path}\n".encode())
+        return digest.hexdigest()
+
+    def seal(self) -> None:
+        """Write the list of hashes, which names every file but itself."""
+        self._sums.seek(0)
+        size_bytes = 0
+
+        def passing() -> Iterator[bytes]:
+            nonlocal size_bytes
+            while chunk := self._sums.read(_CHUNK_BYTES):
+                size_bytes += len(chunk)
+                yield chunk
+
+        self._target.put(SUMS, passing(), None)
+        self.files += 1
+        self.size_bytes += size_bytes
+
+    def close(self) -> None:
+        """Let go of what is temporary."""
+        self._sums.close()
+
+
+@contextmanager
+def output(path: Path) -> Iterator[Output]:
+    """Make an export at a path; only if all goes well there is something afterwards.
+
+    Raises:
+        UsageError: there is something already, or nothing can be there.
+        StorageError: the disk is full or broken.
+    """
+    path = _checked(path)
+    target = _Zip(path) if _is_zip(path) else _Folder(path)
+    with _disk(path):
+        try:
+            target.begin()
+            made = Output(target, path.parent)
+            try:
+                yield made
+                made.seal()
+            finally:
+                made.close()
+            target.finish()
+        except BaseException:
+            target.drop()
+            raise
+
+
+def check_path(path: Path) -> None:
+    """Raise `UsageError` if no export can be made there."""
+    _checked(path)
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
+
+
+def _checked(path: Path) -> Path:
+    try:
+        real = path.resolve()
+        if not real.parent.is_dir():
+            raise UsageError(f"there is no folder {real.parent}", "make it first")
+        if not os.path.lexists(path):
+            return real
+        is_free = not _is_zip(path) and real.is_dir() and not any(real.iterdir())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"nothing can be written to {str(path)!r}: {error}") from None
+    if not is_free:
+        what = "a ZIP" if _is_zip(path) else "an export"
+        raise UsageError(
+            f"{path} is there already", f"{what} is never written over anything: say another path"
+        )
+    if real.is_mount():
+        raise UsageError(f"{path} is a disk of its own", f"say a folder on it: {path}/export")
+    return real
+
+
+class _Folder:
+    """Files in folders, private to the user."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._half = _sibling(path)
+
+    def begin(self) -> None:
+        self._half.mkdir(mode=0o700)
+
+    def put(self, path: str, chunks: Iterable[bytes], _: int | None) -> None:
+        whole = self._half / path
+        if not whole.parent.is_dir():
+            self._make(PurePosixPath(path).parent)
+        with open(whole, "xb", opener=_private) as file:
+            file.writelines(chunks)
+
+    def finish(self) -> None:
+        for folder, _, names in os.walk(self._half):
+            for name in names:
+                _sync(Path(folder) / name)
+            _sync(Path(folder))
+        try:
+            self._half.rename(self._path)
+        except OSError:
+            # Somebody else may have been there meanwhile.
+            _checked(self._path)
+            raise
+        _sync(self._path.parent)
+
+    def drop(self) -> None:
+        shutil.rmtree(self._half, ignore_errors=True)
+
+    def _make(self, folder: PurePosixPath) -> None:
+        for each in (*reversed(folder.parents), folder):
+            (self._half / each).mkdir(mode=0o700, exist_ok=True)
+
+
+class _Zip:
+    """The same tree in one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._half = _sibling(path)
+        # The format knows no time before 1980.
+        self._at = max(time.localtime()[:6], (1980, 1, 1, 0, 0, 0))
+        self._zip: zipfile.ZipFile | None = None
+
+    def begin(self) -> None:
+        # It writes to a file by its name, so the file is made private before.
+        open(self._half, "xb", opener=_private).close()
+        self._zip = zipfile.ZipFile(self._half, "w", zipfile.ZIP_STORED)
+
+    def put(self, path: str, chunks: Iterable[bytes], size_bytes: int | None) -> None:
+        if self._zip is None:
+            raise ValueError("not begun")
+        entry = zipfile.ZipInfo(path, self._at)
+        entry.external_attr = 0o100600 << 16
+        if PurePosixPath(path).suffix.lower() in _SHRINKS or path == SUMS:
+            entry.compress_type = zipfile.ZIP_DEFLATED
+        entry.file_size = size_bytes or 0
+        with self._zip.open(entry, "w", force_zip64=size_bytes is None) as file:
+            for chunk in chunks:
+                file.write(chunk)
+
+    def finish(self) -> None:
+        if self._zip is not None:
+            self._zip.close()
+        _sync(self._half)
+        try:
+            # Unlike a rename, a link never takes the place of anything.
+            os.link(self._half, self._path)
+            self._half.unlink()
+        except OSError:
+            _checked(self._path)
+            self._half.rename(self._path)
+        _sync(self._path.parent)
+
+    def drop(self) -> None:
+        if self._zip is not None:
+            with suppress(OSError, ValueError):
+                self._zip.close()
+        with suppress(OSError):
+            self._half.unlink(missing_ok=True)
+
+
+def _sibling(path: Path) -> Path:
+    return path.with_name(f".aisuru-sync-export-{uuid4().hex[:12]}.part")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """What an error of the disk is; blobs and the mirror tell of theirs themselves."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror or error}",
+            "check free space and permissions; nothing half done was kept",
+        ) from None

@@ -1,0 +1,483 @@
+"""What is mirrored can be taken away, and opened with nothing but the standard library."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import resource
+import signal
+import stat
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from test_safe_name import check_safe
+from workplace import Workplace, add_people, execute, fill
+from worlds import PNG, add_file, add_medium, add_memory, add_person, url_of
+
+from sync.kinds import KINDS
+from sync.mirror.lock import hold
+from sync.mirror.mirror import Mirror
+from sync.sandbox import Sandbox, World
+
+NAMES = [
+    "a/b", "a\\b", "..", "CON", "con.png", "nul\0nul", "line\nbreak", "🦊 fox", "é", "e\u0301",
+    "x" * 300, "half \ud83e", "same", "same", "SAME", "", " . ", "*_[x](y)`<b>&amp;",
+    "# no heading",
+]  # fmt: skip
+FORMULA = '=cmd|"/c calc"!A1'
+
+
+def export(work: Workplace, path: Path, *args: str, code: int = 0) -> dict[str, Any]:
+    outcome = work.run("export", str(path), "--json", *args)
+    assert outcome.code == outcome.json["exit_code"] == code, outcome
+    return outcome.json
+
+
+def tree(path: Path) -> dict[str, bytes]:
+    """{name: bytes} of all files of an export."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as opened:
+            assert opened.testzip() is None
+            assert len(set(opened.namelist())) == len(opened.namelist())
+            return {name: opened.read(name) for name in opened.namelist()}
+    files = (each for each in path.rglob("*") if not each.is_dir())
+    return {each.relative_to(path).as_posix(): each.read_bytes() for each in files}
+
+
+def check_sums(path: Path) -> None:
+    command = ["sha256sum", "-c", "--strict", "--quiet", "SHA256SUMS"]
+    done = subprocess.run(command, cwd=path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    named = [line[66:] for line in (path / "SHA256SUMS").read_text("utf-8").splitlines()]
+    assert sorted(named) == sorted(tree(path).keys() - {"SHA256SUMS"})
+
+
+def contents(files: dict[str, bytes], agent: str) -> dict[str, dict[str, Any]]:
+    """{folder: content} of an agent."""
+    return {
+        name.removesuffix("content.json"): json.loads(data)
+        for name, data in files.items()
+        if name.startswith(f"{agent}/contents/") and name.endswith("/content.json")
+    }
+
+
+def folder_of(files: dict[str, bytes], key: str) -> str:
+    """The folder of the content with this key."""
+    found = contents(files, "Guide").items()
+    (folder,) = [folder for folder, content in found if content["memoryID"] == key]
+    return folder
+
+
+def leftovers(path: Path) -> list[str]:
+    return [each.name for each in path.iterdir() if "export" in each.name or each.name == "out"]
+
+
+@pytest.fixture
+def hostile(workplace: Workplace, sandbox: Sandbox, world: World) -> Workplace:
+    """A mirror of names that nobody should have."""
+    return back_up_hostile(workplace, sandbox, world, workplace.database)
+
+
+def back_up_hostile(
+    workplace: Workplace, sandbox: Sandbox, world: World, database: str
+) -> Workplace:
+    world.account.user_name = "owner/.."
+    for name in ("account", "../Guide"):
+        fill(world, world.add_agent(name))
+    guide = world.agent("Guide")
+    for number, name in enumerate(NAMES):
+        add_person(guide, f"p{number}", name, f"tag {number}", information=FORMULA)
+        add_memory(guide, f"m{number}", name, f"<b>{name}</b>", receiverID=f"p{number}")
+        file = f"file{number}.png"
+        add_file(world, guide, file, PNG + b"%d" % number, None, name)
+        # All files lie beside one content, and are mentioned by it.
+        link = {"url": url_of(file), "mimeType": "image/png"}
+        add_medium(guide, "m0", f"x{number}", name, **link)
+        add_file(world, guide, f"loose{number}.png", PNG + b"loose %d" % number, None, name)
+    workplace.database = database
+    workplace.settle(sandbox)
+    workplace.first_backup()
+    return workplace
+
+
+def test_a_hostile_account_is_read_again_with_nothing_but_the_standard_library(
+    workplace: Workplace, sandbox: Sandbox, world: World, database: str, tmp_path: Path
+):
+    hostile = back_up_hostile(workplace, sandbox, world, database)
+    out = tmp_path / "out"
+    told = export(hostile, out)
+    files = tree(out)
+
+    check_sums(out)
+    assert (told["files"], told["bytes"]) == (len(files), sum(map(len, files.values())))
+    assert told["missing"] == []
+    for name in files:
+        assert len(name) <= 200
+        for part in name.split("/"):
+            check_safe(part)
+    for folder in (out, *(each for each in out.rglob("*") if each.is_dir())):
+        plain = [each.name.casefold() for each in folder.iterdir()]
+        assert len(set(plain)) == len(plain)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE((out / name).stat().st_mode) for name in files} == {0o600}
+    assert {name.partition("/")[0] for name in files if "/" in name} == {
+        "Guide", "account", "account (2)", "_Guide",
+    }  # fmt: skip
+
+    guide = world.agent("Guide")
+    people = json.loads(files["Guide/people.json"])
+    assert {each["personID"]: each["name"] for each in people} == {
+        key: each["name"] for key, each in guide.people.items()
+    }
+    found = contents(files, "Guide")
+    assert {each["memoryID"]: each["title"] for each in found.values()} == {
+        key: each["title"] for key, each in guide.memories.items()
+    }
+    first = folder_of(files, "m0")
+    media = found[first]["media"]
+    assert [each["mediumID"] for each in media] == [
+        each["mediumID"] for each in guide.memories["m0"]["media"]
+    ]
+    stored = {asset.content for asset in world.assets.values()}
+    pictures = [data for data in files.values() if data.startswith(PNG)]
+    assert len(pictures) == len(set(pictures)) == len(stored)
+    assert set(pictures) == stored
+    beside = [name for name in files if name.startswith(first) and name.endswith(".png")]
+    assert len(beside) == len(NAMES)
+    where = {each["key"]: each for each in json.loads(files["Guide/files.json"])}
+    for name, asset in world.assets.items():
+        if asset.document["memoriID"] == guide.memori_id:
+            assert files[where[f"asset/{name}"]["path"]] == asset.content
+
+    export(hostile, tmp_path / "out.zip")
+    assert tree(tmp_path / "out.zip") == files
+
+
+def test_pages_link_to_what_is_there_and_no_name_changes_what_they_are(
+    hostile: Workplace, tmp_path: Path
+):
+    export(hostile, tmp_path / "out")
+    files = tree(tmp_path / "out")
+    pages = [name for name in files if name.endswith(".md")]
+    assert len(pages) == len(NAMES) + 6 + 3
+    for name in pages:
+        text = files[name].decode()
+        folder = name.rpartition("/")[0]
+        targets = re.findall(r"(?<!\\)\]\(([^)]*)\)", text)
+        # Answers are the owner's own; what stands before them is ours.
+        for target in targets:
+            if target != "y":
+                assert f"{folder}/{unquote(target)}" in files
+        if name.endswith("/content.md"):
+            head, _, rest = text.partition("\n## Answer")
+            assert [line for line in head.splitlines() if line.startswith("#")] == [
+                head.splitlines()[0]
+            ]
+            assert "<" not in head.replace("\\<", "")
+            assert rest
+        else:
+            lines = text.splitlines()
+            assert lines[:2] == ["# Contents", ""]
+            assert all(line.startswith("- [") for line in lines[2:])
+
+
+def test_people_open_in_a_spreadsheet_and_none_of_them_is_a_formula(
+    hostile: Workplace, world: World, tmp_path: Path
+):
+    export(hostile, tmp_path / "out")
+    data = (tmp_path / "out" / "Guide" / "people.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf")
+    rows = {
+        row["personID"]: row
+        for row in csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+    }
+    people = world.agent("Guide").people
+    assert rows.keys() == people.keys()
+    for key, row in rows.items():
+        known = people[key]
+        name = re.sub("[\0\ud800-\udfff]", "\ufffd", known["name"] or "")
+        assert row["name"] == name
+        assert row["information"] == (f"'{FORMULA}" if known["information"] else "")
+        assert row["pin"] == ("" if known["personType"] == "Giver" else "****")
+    told = json.loads((tmp_path / "out" / "Guide" / "people.json").read_text("utf-8"))
+    assert {each["information"] for each in told} == {FORMULA, None}
+    assert "stars" in (tmp_path / "out" / "README.txt").read_text("utf-8")
+
+
+def test_pins_stand_in_it_only_where_that_is_asked_for(
+    work: Workplace, world: World, tmp_path: Path
+):
+    work.first_backup()
+    export(work, tmp_path / "out")
+    export(work, tmp_path / "pins", "--with-pins")
+    assert not [name for name, data in tree(tmp_path / "out").items() if b"001234" in data]
+    pins = tree(tmp_path / "pins")
+    holding = {name for name, data in pins.items() if b"001234" in data}
+    assert holding == {"Guide/people.csv", "Guide/people.json"}
+    assert not [name for name, data in pins.items() if b"271828" in data]
+    assert b"ARE in this export" in pins["README.txt"]
+
+
+def test_every_kind_of_medium_is_shown(work: Workplace, world: World, tmp_path: Path):
+    guide = world.agent("Guide")
+    add_memory(guide, "m", "All", f'<img src="{url_of("there@32x32.png")}">', tags=["a", "b*"])
+    add_file(world, guide, "there.png", PNG + b"in a text", None, "shown.png")
+    add_file(world, guide, "own.png", PNG + b"attached", "m", "attached")
+    add_medium(guide, "m", "x1", "page", url="https://example.com/(a) b", mimeType="text/html")
+    add_medium(guide, "m", "x2", None, url="rgb(255, 0, 0)", mimeType="image/png")
+    add_medium(guide, "m", "x3", "bad", url="javascript:alert(1)", mimeType="text/html")
+    add_medium(guide, "m", "x4", "code", content="a\n````\nb", mimeType="text/javascript")
+    add_medium(guide, "m", "x5", "dot", content="iVBORw0KGgo=", mimeType="image/png")
+    work.first_backup()
+    export(work, tmp_path / "out")
+    files = tree(tmp_path / "out")
+    folder = folder_of(files, "m")
+    page = files[f"{folder}content.md"].decode()
+
+    assert '<img src="' in page
+    assert "- Tags: a; b\\*\n" in page
+    assert "\n[page](https://example.com/%28a%29%20b)\n" in page
+    assert "\nrgb\\(255, 0, 0\\)" in page
+    assert "\nbad: javascript:alert\\(1\\)\n" in page
+    assert "\n`````javascript\na\n````\nb\n`````\n" in page
+    assert "\n![dot](dot.png)\n" in page
+    assert files[f"{folder}dot.png"] == b"\x89PNG\r\n\x1a\n"
+    assert files[f"{folder}shown.png"] == PNG + b"in a text"
+    assert files[f"{folder}attached.png"] == PNG + b"attached"
+
+
+def test_what_belongs_to_no_content_or_no_agent_is_there_too(
+    work: Workplace, world: World, tmp_path: Path
+):
+    guide = world.agent("Guide")
+    add_file(world, guide, "cover.png", PNG + b"cover", None, "cover")
+    guide.settings["coverURL"] = url_of("cover.png")
+    add_file(world, guide, "nobody.png", PNG + b"nobody's", None, "nobody's")
+    world.assets["nobody.png"].document["memoriID"] = None
+    work.first_backup()
+
+    told = export(work, tmp_path / "out")
+    files = tree(tmp_path / "out")
+
+    assert files["Guide/files/cover.png"] == PNG + b"cover"
+    assert json.loads(files["Guide/settings.json"])["coverURL"] == url_of("cover.png")
+    assert files["account/files/nobody's.png"] == PNG + b"nobody's"
+    assert [each["assetID"] for each in json.loads(files["account/assets.json"])] == ["nobody"]
+    assert [each["name"] for each in json.loads(files["account/agents.json"])] == ["Guide"]
+    assert [each["source"]["name"] for each in told["sources"]] == ["Guide", "owner"]
+    assert told["sources"][1]["objects"] == {"memori": 1, "asset": 1, "badge": 0}
+
+    export(work, tmp_path / "one", "--memori", "Guide")
+    assert {name.partition("/")[0] for name in tree(tmp_path / "one")} == {
+        "Guide", "README.txt", "SHA256SUMS",
+    }  # fmt: skip
+
+
+def test_it_is_as_of_the_snapshot_that_is_asked_for(work: Workplace, world: World, tmp_path: Path):
+    work.first_backup()
+    guide = world.agent("Guide")
+    guide.memories["m-hours-1"]["title"] = "Closed"
+    add_people(guide, 2)
+    work.backup()
+
+    now = export(work, tmp_path / "now.zip")
+    then = export(work, tmp_path / "then.zip", "--snapshot", "2")
+
+    counts = [each["sources"][0]["objects"]["person"] for each in (then, now)]
+    assert counts == [2, 4]
+    assert [each["sources"][0]["snapshot_id"] for each in (then, now)] == [2, 4]
+    titles = [
+        {each["title"] for each in contents(tree(tmp_path / name), "Guide").values()}
+        for name in ("then.zip", "now.zip")
+    ]
+    assert titles == [{"Opening hours", "The bell"}, {"Closed", "The bell"}]
+    outcome = work.run("export", str(tmp_path / "early"), "--at", "2020-01-01")
+    assert (outcome.code, leftovers(tmp_path)) == (2, [])
+    assert "nothing was backed up by then" in outcome.err
+
+
+def test_an_agent_that_is_gone_is_there_as_it_was_last(
+    work: Workplace, world: World, tmp_path: Path
+):
+    other = world.add_agent("Other")
+    fill(world, other)
+    work.first_backup()
+    del world.agents[other.memori_id]
+    work.backup()
+    assert work.sql("select name from source where gone_at is not null") == [("Other",)]
+
+    told = export(work, tmp_path / "out")
+
+    found = {each["source"]["name"]: each["objects"] for each in told["sources"]}
+    assert found["Other"] == {
+        "memori": 1, "asset": 1, "person": 2, "localization_key": 14, "memory": 2, "medium": 1,
+    }  # fmt: skip
+    assert (tmp_path / "out" / "Other" / "settings.json").is_file()
+    assert (tmp_path / "out" / "Other" / "contents" / "0001 Opening hours" / "map.png").is_file()
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip"])
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda path: path.write_bytes(b"x" * path.stat().st_size), "has other bytes"),
+        (Path.unlink, "is not there"),
+    ],
+)
+def test_a_damaged_file_is_named_and_everything_else_is_there(
+    work: Workplace, world: World, tmp_path: Path, harm: Any, reason: str, name: str
+):
+    add_file(world, world.agent("Guide"), "good.png", PNG + b"good", None, "good")
+    work.first_backup()
+    content = world.assets["00000001-aaaa-4bbb-8ccc-000000000001.png"].content
+    sha256 = hashlib.sha256(content).hexdigest()
+    harm(work.files / "sha256" / sha256[:2] / sha256[2:])
+
+    told = export(work, tmp_path / name, code=4)
+    files = tree(tmp_path / name)
+
+    (lack,) = told["missing"]
+    assert (lack["source"], lack["name"]) == ("Guide", "map.png")
+    assert reason in lack["reason"]
+    assert "map.png" in files["README.txt"].decode()
+    assert not [each for each in files if each.endswith("map.png")]
+    page = files["Guide/contents/0001 Opening hours/content.md"].decode()
+    assert "map: this file is not here, what is stored " + reason in page
+    assert files["Guide/files/good.png"] == PNG + b"good"
+    assert len(contents(files, "Guide")) == 2
+
+
+def test_a_file_that_was_never_stored_is_named(work: Workplace, world: World, tmp_path: Path):
+    add_medium(
+        world.agent("Guide"), "m-tale-1", "x", "lost", url=url_of("lost.png"), mimeType="image/png"
+    )
+    assert work.backup(code=3)
+
+    told = export(work, tmp_path / "out", code=3)
+
+    assert told["missing"] == [
+        {
+            "source": "Guide",
+            "key": "asset/lost.png",
+            "name": "lost.png",
+            "reason": "it was not there on the remote",
+        }
+    ]
+    readme = (tmp_path / "out" / "README.txt").read_text("utf-8")
+    assert "lost.png" in readme
+    outcome = work.run("export", str(tmp_path / "again"))
+    assert "lost.png: it was not there on the remote" in outcome.out
+    assert all(len(line) <= 80 for line in outcome.out.splitlines() if str(tmp_path) not in line)
+
+
+def test_a_damaged_content_leaves_what_belongs_to_it(work: Workplace, tmp_path: Path):
+    work.first_backup()
+    execute(work, "update change set document = '{' where key = 'm-hours-1'")
+
+    told = export(work, tmp_path / "out", code=4)
+    files = tree(tmp_path / "out")
+
+    (lack,) = told["missing"]
+    assert (lack["key"], lack["name"]) == ("m-hours-1", "memory m-hours-1")
+    folder = folder_of(files, "m-hours-1")
+    assert [each["mediumID"] for each in contents(files, "Guide")[folder]["media"]] == ["x-map-1"]
+    assert f"{folder}map.png" in files
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip"])
+def test_a_full_disk_ends_with_8_and_leaves_nothing(
+    work: Workplace, world: World, tmp_path: Path, name: str
+):
+    large = PNG + os.urandom(3 * 1024 * 1024)
+    add_file(world, world.agent("Guide"), "large.png", large, None, "large")
+    work.first_backup()
+    work.run("status")  # the database's own files have their size by now
+    with files_of_at_most(2 * 1024 * 1024):
+        outcome = work.run("export", str(tmp_path / name))
+    assert outcome.code == 8
+    assert "cannot write" in outcome.err
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip"])
+def test_ctrl_c_leaves_nothing(
+    work: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    work.first_backup()
+    seen = []
+
+    @contextmanager
+    def cutting() -> Iterator[Any]:
+        def watch(_: str, what: str, number: int, __: int | None) -> None:
+            if (what, number) == ("contents", 2):
+                seen.extend(leftovers(tmp_path))
+                os.kill(os.getpid(), signal.SIGINT)
+
+        yield watch
+
+    monkeypatch.setattr("sync.cli.progress.progress", cutting)
+    outcome = work.run("export", str(tmp_path / name))
+    assert outcome.code == 130
+    assert [each for each in seen if "export" in each]
+    assert leftovers(tmp_path) == []
+
+
+def test_nothing_is_written_over_anything(work: Workplace, tmp_path: Path):
+    work.first_backup()
+    folder, file = tmp_path / "out", tmp_path / "out.zip"
+    folder.mkdir()
+    (folder / "mine").write_text("mine")
+    file.write_text("mine")
+    for path in (folder, file, folder / "mine", tmp_path / "none" / "out", "nul\0"):
+        assert work.run("export", str(path)).code == 2
+    assert (tree(folder), file.read_text()) == ({"mine": b"mine"}, "mine")
+    (folder / "mine").unlink()
+    export(work, folder)
+    check_sums(folder)
+
+
+def test_it_asks_neither_the_remote_nor_for_the_lock(
+    work: Workplace, sandbox: Sandbox, tmp_path: Path
+):
+    work.first_backup()
+    before = len(sandbox.calls)
+    mirror = Mirror(f"sqlite:///{work.folder}/mirror.db", KINDS)
+    with hold(mirror.engine, "backup"):
+        export(work, tmp_path / "out")
+    mirror.close()
+    assert len(sandbox.calls) == before
+
+
+def test_a_kind_that_was_never_seen_whole_is_told(work: Workplace, tmp_path: Path):
+    work.backup("--kind", "person")
+    told = export(work, tmp_path / "out", code=3)
+    older = told["sources"][0]["older_kinds"]
+    assert older["memory"]["snapshot_id"] is None
+    assert "person" not in older
+    assert "memory was never seen whole" in (tmp_path / "out" / "README.txt").read_text("utf-8")
+
+
+def test_what_is_not_there_cannot_be_exported(work: Workplace, tmp_path: Path):
+    assert work.run("export", str(tmp_path / "out")).code == 10
+    work.first_backup()
+    for args in (("--memori", "Nobody"), ("--snapshot", "99"), ("--snapshot", "2", "--at", "now")):
+        assert work.run("export", str(tmp_path / "out"), *args).code == 2
+    assert leftovers(tmp_path) == []
