@@ -47,6 +47,7 @@ def command(
     """
     from pathlib import Path
 
+    from sync.check import HINT
     from sync.cli.progress import progress
     from sync.cli.report import source_json
     from sync.export.choice import choose
@@ -82,7 +83,10 @@ def command(
         "bytes": done.size_bytes,
         "missing": missing,
     }
-    return Reply(data, _text(done, to, choice.left_out), _exit_code(done, choice.left_out))
+    text = _text(done, to, choice.left_out)
+    if done.lacks and app.store.is_missing():
+        text.append(f"{app.store.root} is not there; {HINT}")
+    return Reply(data, text, _exit_code(done, choice.left_out))
 
 
 def _exit_code(done: "Exported", left_out: Sequence[str]) -> int:

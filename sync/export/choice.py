@@ -126,9 +126,10 @@ def latest(snapshots: Sequence[Snapshot], source: Source, at: datetime | None) -
         for each in snapshots
         if each.source == source
         and each.status not in _HALF
-        and each.reason not in (BEFORE, AFTER)
         and (at is None or each.started_at <= at)
     ]
+    # What only a restore has ever listed is better than nothing.
+    mine = [each for each in mine if each.reason not in (BEFORE, AFTER)] or mine
     whole = [each for each in mine if each.status is Status.COMPLETE]
     found = whole or mine
     return found[-1] if found else None

@@ -13,7 +13,7 @@ from sync.export.desk import LONGEST_FILE, Desk, portions
 from sync.export.files import File, Files, Placed, extension_of, refs_of
 from sync.export.markdown import Shown, entry, page
 from sync.export.safe_name import Names, safe_name
-from sync.kind import Kind, Parent, children
+from sync.kind import Kind, Parent, children, is_usable_key
 from sync.kinds.memory import MEMORY
 from sync.kinds.person import PERSON
 from sync.link import FileRef
@@ -127,19 +127,19 @@ def _contents(
             parent: [found[key] for key in each if key in found] for parent, each in places.items()
         }
     files = desk.index.find(attached, keys)
-    receivers = {str(each.get("receiverID") or "") for each in documents.values() if each}
-    people = past.proven(source, PERSON, receivers - {""}, at)
+    receivers = {_text(each.get("receiverID")) for each in documents.values() if each}
+    people = past.proven(source, PERSON, filter(is_usable_key, receivers), at)
     for number, key in enumerate(keys, start=before + 1):
         # Of what cannot be read any more, what belongs to it is there all the same.
         document = documents.get(key) or {MEMORY.key: key}
-        person = people.get(str(document.get("receiverID") or "")) or {}
+        person = people.get(_text(document.get("receiverID"))) or {}
         yield _Content(
             number,
             key,
             document,
             {kind: each.get(key, []) for kind, each in there.items()},
             [FileRef(*each) for each in files.get(key, [])],
-            PERSON.name_of(person) or str(document.get("receiverID") or ""),
+            PERSON.name_of(person) or _text(document.get("receiverID")),
         )
 
 

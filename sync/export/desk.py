@@ -120,7 +120,10 @@ class Desk:
     def write_files(self, folder: str, files: Files, part: str) -> None:
         """Write the files noted in a part of the index that are not written yet."""
         names = Names(longest_bytes=LONGEST_FILE)
+        number, total = 0, self.index.count(part)
         for portion in portions(self.index.walk(part)):
+            number += len(portion)
+            self.watch(files.source.name, "files", number, total)
             settled = files.settled(key for key, _ in portion)
             refs = (FileRef(key, url) for key, url in portion if key not in settled)
             for file in files.look_up(refs).values():

@@ -109,6 +109,11 @@ class Files:
         index: where is noted what became of them.
         views: where they were seen, the one that counts first.
         called: part of the index that tells what the account calls them.
+
+    Attributes:
+        source: whose files they are.
+        lacks: {key: file that could not be written}.
+        placed: part of the index that tells which file is where.
     """
 
     def __init__(
@@ -127,8 +132,8 @@ class Files:
         self._index = index
         self._views = views
         self._called = called
-        self._source = views[0].source
-        self.placed = f"placed {self._source.id}"
+        self.source = views[0].source
+        self.placed = f"placed {self.source.id}"
 
     def look_up(self, refs: Iterable[FileRef]) -> dict[str, File]:
         """{key: file} of those that are files of ours; others are somebody else's links."""
@@ -201,7 +206,7 @@ class Files:
     def _lacking(self, file: File, hint: str, reason: str, *, damage: bool) -> Placed:
         key = shown(file.ref.key)
         name = storable(file.name(hint))
-        lack = Lack(self._source.name, key, name, reason, damage)
+        lack = Lack(self.source.name, key, name, reason, damage)
         self.lacks.setdefault(file.ref.key, lack)
         return Placed("", reason)
 

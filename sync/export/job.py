@@ -132,10 +132,11 @@ def _write_agent(desk: Desk, part: Part, files: Files, name: str) -> dict[str, i
 def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> int:
     """Write the objects of the account that belong to an agent, or are its settings."""
     owner = part.view.source.remote_id
-    if kind.key == "memoriID":
+    if _is_settings(kind):
         found = list(desk.by_keys(part.account, kind, [owner]))
         for _, document in found:
             desk.note_files(rest, kind, document)
+            desk.index.put(_written(kind), [(owner, 0, None)])
             desk.write_json(f"{folder}settings.json", desk.shown(kind, document))
         return len(found)
 
@@ -154,11 +155,9 @@ def _write_account(desk: Desk, part: Part, files: Files) -> dict[str, int]:
     counts: dict[str, int] = {}
     for kind in desk.kinds.values():
         if kind.scope is Scope.ACCOUNT:
-            documents = _unwritten(desk, part.view, kind)
+            documents = _others(desk, part.view, kind, rest)
             path = f"{folder}{file_of(kind)}.json"
-            # The pictures of agents lie in their own folders.
-            mentioned = "" if kind.key == "memoriID" else rest
-            counts[kind.name] = desk.write_list(path, kind, documents, mentioned)
+            counts[kind.name] = desk.write_list(path, kind, documents)
     desk.write_files(f"{folder}files/", files, rest)
     desk.output.put(f"{folder}files.json", json_array(files.all_placed()))
     return counts
@@ -169,12 +168,18 @@ def _sound(desk: Desk, view: View, kind: Kind) -> Iterator[Document]:
     return (document for _, document in desk.state(view, kind) if document is not None)
 
 
-def _unwritten(desk: Desk, view: View, kind: Kind) -> Iterator[Document]:
-    """The objects of the account that stand in no agent's folder."""
+def _others(desk: Desk, view: View, kind: Kind, rest: str) -> Iterator[Document]:
+    """The objects of the account that stand in no agent's folder, and the settings of all agents.
+
+    Their files are noted in a part of the index, if they lie in no agent's folder.
+    """
     for portion in portions(desk.state(view, kind)):
         written = desk.index.find(_written(kind), (key for key, _ in portion))
         for key, document in portion:
-            if key not in written and document is not None:
+            if document is not None and key not in written:
+                desk.note_files(rest, kind, document)
+                yield document
+            elif document is not None and _is_settings(kind):
                 yield document
 
 
@@ -185,7 +190,7 @@ def _survey(desk: Desk, account: View) -> None:
         return
     desk.index.put(done, [("", 0, None)])
     for kind in desk.kinds.values():
-        if kind.scope is not Scope.ACCOUNT or not is_owned(kind) or kind.key == "memoriID":
+        if kind.scope is not Scope.ACCOUNT or not is_owned(kind) or _is_settings(kind):
             continue
         places = [each.path for each in kind.refs if each.kind == MEMORY.name]
         for key, document in desk.state(account, kind):
@@ -207,6 +212,11 @@ def _survey(desk: Desk, account: View) -> None:
                 for ref in own
             )
             desk.index.put(_about(account, "attached"), found)
+
+
+def _is_settings(kind: Kind) -> bool:
+    """Are its objects the agents themselves?"""
+    return kind.key == "memoriID"
 
 
 def _about(account: View, what: str) -> str:
