@@ -11,20 +11,28 @@ import signal
 import stat
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_safe_name import check_safe
 from workplace import Workplace, add_people, execute, fill
 from worlds import PNG, add_file, add_medium, add_memory, add_person, url_of
 
+from sync.export.choice import latest
+from sync.export.markdown import fenced, inline, link
+from sync.export.sheet import cell, csv_table
+from sync.kind import Scope
 from sync.kinds import KINDS
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
+from sync.mirror.values import FileCounts, Snapshot, Source, Status
 from sync.sandbox import Sandbox, World
 
 NAMES = [
@@ -245,8 +253,8 @@ def test_every_kind_of_medium_is_shown(work: Workplace, world: World, tmp_path: 
     assert '<img src="' in page
     assert "- Tags: a; b\\*\n" in page
     assert "\n[page](https://example.com/%28a%29%20b)\n" in page
-    assert "\nrgb\\(255, 0, 0\\)" in page
-    assert "\nbad: javascript:alert\\(1\\)\n" in page
+    assert "\nrgb(255, 0, 0)" in page
+    assert "\nbad: javascript:alert(1)\n" in page
     assert "\n`````javascript\na\n````\nb\n`````\n" in page
     assert "\n![dot](dot.png)\n" in page
     assert files[f"{folder}dot.png"] == b"\x89PNG\r\n\x1a\n"
@@ -417,27 +425,50 @@ def test_a_full_disk_ends_with_8_and_leaves_nothing(
     assert leftovers(tmp_path) == []
 
 
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Have something happen when the second content of an agent is written."""
+
+    def let(happen: Callable[[], None]) -> None:
+        @contextmanager
+        def progress() -> Iterator[Any]:
+            def watch(_: str, what: str, number: int, __: int | None) -> None:
+                if (what, number) == ("contents", 2):
+                    happen()
+
+            yield watch
+
+        monkeypatch.setattr("sync.cli.progress.progress", progress)
+
+    return let
+
+
 @pytest.mark.parametrize("name", ["out", "out.zip"])
-def test_ctrl_c_leaves_nothing(
-    work: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-):
+def test_ctrl_c_leaves_nothing(work: Workplace, tmp_path: Path, meanwhile: Any, name: str):
     work.first_backup()
     seen = []
 
-    @contextmanager
-    def cutting() -> Iterator[Any]:
-        def watch(_: str, what: str, number: int, __: int | None) -> None:
-            if (what, number) == ("contents", 2):
-                seen.extend(leftovers(tmp_path))
-                os.kill(os.getpid(), signal.SIGINT)
+    def interrupt() -> None:
+        seen.extend(leftovers(tmp_path))
+        os.kill(os.getpid(), signal.SIGINT)
 
-        yield watch
-
-    monkeypatch.setattr("sync.cli.progress.progress", cutting)
-    outcome = work.run("export", str(tmp_path / name))
-    assert outcome.code == 130
+    meanwhile(interrupt)
+    assert work.run("export", str(tmp_path / name)).code == 130
     assert [each for each in seen if "export" in each]
     assert leftovers(tmp_path) == []
+
+
+def test_a_snapshot_that_is_forgotten_is_not_exported(
+    work: Workplace, tmp_path: Path, meanwhile: Any
+):
+    work.first_backup()
+    forget = "update snapshot set status = 'forgotten' where id = 2"
+    meanwhile(lambda: execute(work, forget))
+    outcome = work.run("export", str(tmp_path / "out"))
+    assert outcome.code == 8
+    assert "snapshot 2 was forgotten while it was read" in outcome.err
+    outcome = work.run("export", str(tmp_path / "out"), "--snapshot", "2")
+    assert (outcome.code, leftovers(tmp_path)) == (2, [])
 
 
 def test_nothing_is_written_over_anything(work: Workplace, tmp_path: Path):
@@ -481,3 +512,60 @@ def test_what_is_not_there_cannot_be_exported(work: Workplace, tmp_path: Path):
     for args in (("--memori", "Nobody"), ("--snapshot", "99"), ("--snapshot", "2", "--at", "now")):
         assert work.run("export", str(tmp_path / "out"), *args).code == 2
     assert leftovers(tmp_path) == []
+
+
+ANYTHING = st.text(st.characters(codec=None))
+
+
+@given(st.one_of(ANYTHING, st.text("`~\n a")), st.sampled_from(["text/css", "a/`\n", ""]))
+def test_no_snippet_ends_its_block(text: str, mime_type: str):
+    first, *lines, last = fenced(text, mime_type).split("\n")
+    assert last == first[: len(last)] == "`" * len(last)
+    assert "`" not in first[len(last) :]
+    assert not [line for line in lines if last in line]
+    fenced(text, mime_type).encode()
+
+
+@given(st.one_of(ANYTHING, st.text("[](){}<>*_`\\!#\n\r\0| a&")))
+def test_no_title_is_more_than_text(text: str):
+    shown = inline(text)
+    assert not re.search(r"[`*_{}\[\]<>#|~&$]", re.sub(r"\\.", "", shown))
+    assert len(shown.splitlines()) <= 1
+    shown.encode()
+
+
+@given(ANYTHING)
+def test_no_link_ends_before_its_end(text: str):
+    for each in (text, f"https://example.com/{text}", f"javascript:{text}"):
+        shown = link("page", each)
+        assert not re.search(r"\]\([^)]*\)(?=.)", shown, re.DOTALL)
+        assert re.fullmatch(r"\[page\]\((?:https?|mailto):[^\s()<>]*\)|page: .*|page", shown)
+
+
+@given(st.lists(st.lists(ANYTHING, min_size=2, max_size=2), max_size=5))
+def test_cells_come_out_of_a_table_as_they_went_in(rows: list[list[str]]):
+    data = b"".join(csv_table(("a", "b"), rows)).decode("utf-8-sig")
+    _, *found = csv.reader(io.StringIO(data, newline=""), strict=True)
+    assert found == [[cell(each) for each in row] for row in rows]
+    assert not [each for row in found for each in row if each.startswith(tuple("=+-@\t\r"))]
+    assert cell(["a", "b", 1]) == "a; b; 1"
+
+
+def test_of_an_agent_the_latest_complete_backup_counts_and_then_whatever_there_is():
+    guide, other = (Source(each, Scope.MEMORI, "Guide", f"{each}") for each in (1, 2))
+
+    def seen(number: int, status: Status, reason: str = "manual") -> Snapshot:
+        at = datetime(2026, 11, number, tzinfo=UTC)
+        return Snapshot(number, number, guide, at, at, status, reason, None, FileCounts())
+
+    restored = seen(1, Status.COMPLETE, "before_restore")
+    failed, first = seen(2, Status.FAILED), seen(3, Status.COMPLETE)
+    later = [seen(4, Status.INCOMPLETE), seen(5, Status.RUNNING), seen(6, Status.FORGOTTEN)]
+    again = seen(7, Status.COMPLETE, "after_restore")
+    every = [restored, failed, first, *later, again]
+
+    assert latest(every, guide, None) == first
+    assert latest(every, guide, failed.started_at) == failed
+    assert latest(every, guide, restored.started_at) == restored
+    assert latest([*later[1:], again], guide, None) == again
+    assert latest(every, other, None) is None

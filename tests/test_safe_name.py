@@ -67,6 +67,8 @@ def test_no_two_names_of_a_folder_are_one_on_any_system(texts: list[str]):
         ("CON", "_CON"),
         ("aux.tar.gz", "_aux.tar.gz"),
         ("console", "console"),
+        ("Where is it?", "Where is it"),
+        ('"Bell" *new*: a|b', "Bell new_ a_b"),
         ("", "unnamed"),
         ("...", "unnamed"),
         (".png", "unnamed.png"),

@@ -145,7 +145,8 @@ def check_still_there(mirror: Mirror, choice: Choice) -> None:
     parts = [*choice.agents, *([choice.account] if choice.account else [])]
     kept = {each.id for each in mirror.snapshots() if each.status is not Status.FORGOTTEN}
     for part in parts:
-        if part.snapshot.id not in kept:
-            raise StorageError(
-                f"snapshot {part.snapshot.id} was forgotten while it was read", "export again"
-            )
+        for each in (part.snapshot.id, part.account.snapshot_id):
+            if each is not None and each not in kept:
+                raise StorageError(
+                    f"snapshot {each} was forgotten while it was read", "export again"
+                )

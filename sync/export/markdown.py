@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from sync.document import Document
 
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#|~&$!])")
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _BREAK = re.compile("\r\n?")
 _FENCE = re.compile(r"`+")

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 LONGEST_BYTES = 120
 _UNNAMED = "unnamed"
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
+_PARTING = re.compile(r"[:/\\|]")
+_FORBIDDEN = re.compile(r'[<>"?*]')
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE
 )
@@ -29,10 +30,12 @@ def safe_name(text: str, longest_bytes: int = LONGEST_BYTES, number: int = 1) ->
         number: from 2 on it stands behind the name, ` (2)`.
     """
     plain = unicodedata.normalize("NFC", text)
-    plain = unicodedata.normalize("NFC", "".join(map(_plain, plain)))
-    plain = " ".join(_FORBIDDEN.sub("_", plain).split()).rstrip(". ")
+    plain = "".join(map(_plain, plain))
+    # A title is still a title without its question mark, but `a/b` is not `ab`.
+    plain = " ".join(_FORBIDDEN.sub("", _PARTING.sub("_", plain)).split()).rstrip(". ")
     extension = found[0] if (found := _EXTENSION.search(plain)) else ""
     stem = plain.removesuffix(extension).strip(". ") or _UNNAMED
+    stem = unicodedata.normalize("NFC", stem)
     if _RESERVED.match(stem + extension):
         stem = f"_{stem}"
     end = (f" ({number})" if number > 1 else "") + extension
