@@ -325,9 +325,8 @@ def test_an_agent_that_is_gone_is_there_as_it_was_last(
     told = export(work, tmp_path / "out")
 
     found = {each["source"]["name"]: each["objects"] for each in told["sources"]}
-    assert found["Other"] == {
-        "memori": 1, "asset": 1, "person": 2, "localization_key": 14, "memory": 2, "medium": 1,
-    }  # fmt: skip
+    assert found["Other"] == found["Guide"]
+    assert found["Other"] | {"memory": 2, "medium": 1, "asset": 1} == found["Other"]
     assert (tmp_path / "out" / "Other" / "settings.json").is_file()
     assert (tmp_path / "out" / "Other" / "contents" / "0001 Opening hours" / "map.png").is_file()
 
@@ -504,6 +503,21 @@ def test_a_kind_that_was_never_seen_whole_is_told(work: Workplace, tmp_path: Pat
     assert older["memory"]["snapshot_id"] is None
     assert "person" not in older
     assert "memory was never seen whole" in (tmp_path / "out" / "README.txt").read_text("utf-8")
+
+
+def test_every_further_kind_is_a_list_and_personal_ones_only_where_they_are_mirrored(
+    work: Workplace, sandbox: Sandbox, tmp_path: Path
+):
+    work.first_backup()
+    export(work, tmp_path / "without")
+    work.settle(sandbox, "personal_data = true\n")
+    work.backup()
+    export(work, tmp_path / "with")
+    usual = {name for name, each in KINDS.items() if each.scope is Scope.MEMORI}
+    usual -= {"person", "localization_key", "memory", "medium"}
+    for folder, is_there in (("without", False), ("with", True)):
+        names = {each.stem for each in (tmp_path / folder / "Guide").glob("*.json")}
+        assert usual - names == {each for each in usual if KINDS[each].is_personal and not is_there}
 
 
 def test_what_is_not_there_cannot_be_exported(work: Workplace, tmp_path: Path):

@@ -103,6 +103,10 @@ def choose(
             for name, each in kinds.items()
             if each.scope is snapshot.source.scope or (snapshot.source != owner and is_owned(each))
         }
+        # What nobody asked for is not lacking.
+        for name in [name for name, each in mine.items() if each.is_personal]:
+            if not any(name in each.kinds for each in snapshots if each.source == snapshot.source):
+                del mine[name]
         return Part(snapshot, View(owner, at), ages(snapshots, snapshot, mine))
 
     there = {each.source.id for each in chosen}

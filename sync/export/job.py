@@ -117,6 +117,8 @@ def _write_agent(desk: Desk, part: Part, files: Files, name: str) -> dict[str, i
     counts |= {kind.name: desk.index.count(f"{kind.name} {view.source.id}") for kind in embedded}
     for kind in desk.kinds.values():
         if kind.scope is Scope.MEMORI and kind is not MEMORY and kind not in embedded:
+            if kind.name not in part.ages:
+                continue
             path = f"{folder}{file_of(kind)}.json"
             counts[kind.name] = desk.write_list(path, kind, _sound(desk, view, kind), rest)
             if kind is PERSON:

@@ -41,6 +41,7 @@ A folder for each agent, and in it:
                          like a formula has an apostrophe before it)
   people.json            the same with every field, just as they are
   localization_keys.json its messages in its own words
+  function.json, …       one list for each further kind of object
   settings.json          its settings
   assets.json            the files that were uploaded for it, as records
   files/                 its files that belong to no content
