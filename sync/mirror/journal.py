@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sync.document import Document, canonical, parse
 from sync.kind import Ident
 from sync.mirror.bulk import upsert
-from sync.mirror.database import writing
+from sync.mirror.database import writing_durably
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source, Status
 
@@ -241,16 +241,13 @@ class Journal:
     @contextmanager
     def _durably(self) -> Iterator[sa.Connection]:
         # Steps are noted from several threads; waiting here is quicker than at SQLite's own lock.
-        with self._lock, self._mirror.stop.shield(), self._mirror.engine.connect() as connection:
-            is_sqlite = self._mirror.engine.dialect.name == "sqlite"
-            if is_sqlite:
-                _pragma(connection, "FULL")
-            try:
-                with writing(connection):
-                    yield connection
-            finally:
-                if is_sqlite:
-                    _pragma(connection, "NORMAL")
+        with (
+            self._lock,
+            self._mirror.stop.shield(),
+            self._mirror.engine.connect() as connection,
+            writing_durably(connection),
+        ):
+            yield connection
 
 
 def _statements(mirror: Mirror) -> _Statements:
@@ -288,9 +285,3 @@ def _begun(row: sa.Row[Any]) -> Begun:
         sha256=row.sha256,
         before_snapshot_id=row.before_snapshot_id,
     )
-
-
-def _pragma(connection: sa.Connection, level: str) -> None:
-    driver = connection.connection.driver_connection
-    if driver is not None:
-        driver.execute(f"PRAGMA synchronous = {level}").close()
