@@ -202,7 +202,9 @@ def _bad_blobs(
             next_one is None or _wait(stored.sha256, day) < _wait(next_one.sha256, day)
         ):
             next_one = stored
-        if problem := _blob_problem(store, stored, is_read=is_read):
+        problem = _blob_problem(store, stored, is_read=is_read)
+        # A prune may forget a file while all of them are looked at.
+        if problem and audit.is_known(mirror, stored):
             yield Damage(FILE.name, stored.key, problem, sha256=stored.sha256)
     if percent and not read and next_one:
         # However few files there are, they come round, too.

@@ -80,6 +80,9 @@ def show(
     found = list(_as_at(mirror, kind, key, keys, snapshot_id, at))
     if not found and snapshot_id is None and at is None:
         found = list(_as_last_seen(mirror, kind, keys))
+    is_now = snapshot_id is None and at is None
+    if not found and is_now and any(mirror.past.has_seen(each, kind, keys[each]) for each in keys):
+        raise UsageError(f"{kind_name} {key!r} is gone, and what it was is forgotten")
     if not found:
         when = " of that time" if at or snapshot_id else ""
         raise UsageError(f"the mirror holds no {kind_name} {key!r}{when}")
@@ -97,6 +100,7 @@ class Logged:
         was: the key that the object had before, where a restore gave it this one.
         title: what it is called.
         fields: names of those that changed, where it was there before and after.
+        is_before_forgotten: it was there before, but what it was is forgotten.
     """
 
     source: Source
@@ -108,6 +112,7 @@ class Logged:
     op: str
     title: str
     fields: tuple[str, ...]
+    is_before_forgotten: bool = False
 
 
 def log(
@@ -155,6 +160,7 @@ def log(
             op=change.op,
             title=kind.name_of(now or {}) or kind.name_of(was or {}),
             fields=tuple(kind.differences(was, now)) if was and now else (),
+            is_before_forgotten=was is None and change.op != CREATED,
         )
 
 
@@ -328,4 +334,5 @@ def _source_of(mirror: Mirror, snapshot_id: int) -> Source:
     source = mirror.past.seen_by(snapshot_id)
     if source is None:
         raise UsageError(f"there is no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
+    mirror.past.check_kept(snapshot_id)
     return source

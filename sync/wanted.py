@@ -64,6 +64,7 @@ def choose_snapshot(
         if not found:
             of = ", ".join(each.name for each in sources)
             raise UsageError(f"{of} has no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
+        mirror.past.check_kept(snapshot_id)
         return found[0]
     if len(sources) != 1:
         raise UsageError(f"say which Memori to restore: {names}", "add --memori")

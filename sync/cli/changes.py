@@ -39,6 +39,8 @@ def log_lines(changes: Iterable[Logged]) -> Iterator[str]:
             yield from textwrap.wrap(
                 ", ".join(each.fields), WIDTH, initial_indent="    ", subsequent_indent="    "
             )
+        if each.is_before_forgotten:
+            yield "    what it was before is forgotten"
     if snapshot_id is None:
         yield "no changes"
 

@@ -41,11 +41,13 @@ class Stored:
     Attributes:
         size_bytes: None where history does not say.
         key: of a file that it is, or was.
+        change_id: of a version that says so.
     """
 
     sha256: str
     size_bytes: int | None
     key: str
+    change_id: int
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def blobs(mirror: Mirror) -> Iterator[Stored]:
     first = sa.select(sa.func.min(change.c.id)).where(is_version).group_by(sha256)
     # No transaction stays open while files are read: 8 bytes for each are kept instead.
     ids = array("q", (row[0] for row in _all(mirror, first)))
-    query = sa.select(change.c.key, change.c.document, sha256.label("sha256"))
+    query = sa.select(change.c.id, change.c.key, change.c.document, sha256.label("sha256"))
     for start in range(0, len(ids), BATCH):
         batch = query.where(change.c.id.in_(ids[start : start + BATCH].tolist()))
         for row in _all(mirror, batch):
@@ -186,13 +188,13 @@ def blobs(mirror: Mirror) -> Iterator[Stored]:
             if isinstance(name, str) and not name.startswith(_NONE):
                 size_bytes = (document or {}).get("size_bytes")
                 known = size_bytes if isinstance(size_bytes, int) else None
-                yield Stored(name, known, str(row.key))
+                yield Stored(name, known, str(row.key), row.id)
 
 
 def count_blobs(mirror: Mirror) -> int:
     """How many versions of files have bytes of their own, about."""
-    sha256, is_version = _blob_name(mirror)
-    query = sa.select(sa.func.count(sha256.distinct())).where(is_version, _mark(mirror) > 0)
+    sha256, is_version = with_bytes(mirror)
+    query = sa.select(sa.func.count(sha256.distinct())).where(is_version)
     with mirror.engine.connect() as connection:
         return connection.execute(query).scalar_one()
 
@@ -212,6 +214,19 @@ def places(mirror: Mirror, sha256: str) -> list[Place]:
             place = Place(sha256, row.source_id, row.key, url if isinstance(url, str) else "")
             found[place] = None
     return list(found)
+
+
+def with_bytes(mirror: Mirror) -> tuple[sa.ColumnElement[str], sa.ColumnElement[bool]]:
+    """The hash in a version of a file, and what is a version that names one."""
+    name, is_version = _blob_name(mirror)
+    return name, sa.and_(is_version, _mark(mirror) > 0)
+
+
+def is_known(mirror: Mirror, stored: Stored) -> bool:
+    """Does history still refer to a blob, or was it forgotten since that was asked?"""
+    change = mirror.tables.change
+    version = sa.select(change.c.id).where(change.c.id == stored.change_id)
+    return bool(_all(mirror, version) or places(mirror, stored.sha256))
 
 
 _NONE = "-"

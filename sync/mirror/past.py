@@ -12,10 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.document import Document
+from sync.errors import UsageError
 from sync.kind import Kind
 from sync.mirror.database import BATCH, by_key
 from sync.mirror.tables import Tables
-from sync.mirror.values import Change, Source, held, own_document, parsed, source_of
+from sync.mirror.values import Change, Source, Status, held, own_document, parsed, source_of
 
 
 class Past:
@@ -37,12 +38,46 @@ class Past:
         found = self._all(query)
         return source_of(found[0]) if found else None
 
+    def check_kept(self, snapshot_id: int) -> None:
+        """Make sure that there is still something to know of a snapshot.
+
+        Raises:
+            UsageError: it was forgotten; the message names those next to it that were not.
+        """
+        snapshot, chosen = self._tables.snapshot, self._tables.snapshot.alias()
+        of_source = (
+            sa.select(snapshot.c.id, snapshot.c.started_at, snapshot.c.status)
+            .join(chosen, chosen.c.source_id == snapshot.c.source_id)
+            .where(chosen.c.id == snapshot_id)
+            .order_by(snapshot.c.id)
+        )
+        found = self._all(of_source)
+        if (snapshot_id, Status.FORGOTTEN) not in ((each.id, each.status) for each in found):
+            return
+        kept = [each for each in found if each.status != Status.FORGOTTEN]
+        beside = [
+            *[each for each in kept if each.id < snapshot_id][-1:],
+            *[each for each in kept if each.id > snapshot_id][:1],
+        ]
+        names = " and ".join(
+            f"{each.id} of {each.started_at.astimezone():%Y-%m-%d %H:%M}" for each in beside
+        )
+        raise UsageError(
+            f"snapshot {snapshot_id} was forgotten by a prune",
+            f"next to it these are kept: {names}" if names else "see: aisuru-sync snapshots",
+        )
+
     def last_snapshot(
         self, source: Source, *, snapshot_id: int | None = None, at: datetime | None = None
     ) -> int | None:
-        """The last snapshot of a source, if need be this one, or begun by then; None if none is."""
+        """The last snapshot of a source, if need be this one, or begun by then; None if none is.
+
+        What was forgotten does not count.
+        """
         snapshot = self._tables.snapshot
-        query = sa.select(sa.func.max(snapshot.c.id)).where(snapshot.c.source_id == source.id)
+        query = sa.select(sa.func.max(snapshot.c.id)).where(
+            snapshot.c.source_id == source.id, snapshot.c.status != Status.FORGOTTEN
+        )
         if snapshot_id is not None:
             query = query.where(snapshot.c.id == snapshot_id)
         if at is not None:

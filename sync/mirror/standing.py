@@ -43,17 +43,24 @@ def last_seen_whole(mirror: Mirror) -> dict[tuple[int, str], datetime]:
         .join(snapshot, snapshot.c.id == kind.c.snapshot_id)
         .where(
             kind.c.status == Status.COMPLETE,
-            snapshot.c.status.in_([Status.COMPLETE, Status.INCOMPLETE]),
-            snapshot.c.files_failed == 0,
-            # What a restore or a drill saw, no guard looked at: it must not hide a loss.
-            snapshot.c.reason.not_in([BEFORE, AFTER]),
-            # Whatever stopped a source stopped its files.
-            snapshot.c.error.is_(None),
+            is_fresh(snapshot),
         )
         .group_by(snapshot.c.source_id, kind.c.kind)
     )
     with mirror.engine.connect() as connection:
         return {(source_id, name): at for source_id, name, at in connection.execute(query)}
+
+
+def is_fresh(snapshot: sa.Table) -> sa.ColumnElement[bool]:
+    """Does a snapshot tell how fresh the kinds are that it saw whole?"""
+    return sa.and_(
+        snapshot.c.status.in_([Status.COMPLETE, Status.INCOMPLETE]),
+        snapshot.c.files_failed == 0,
+        # What a restore or a drill saw, no guard looked at: it must not hide a loss.
+        snapshot.c.reason.not_in([BEFORE, AFTER]),
+        # Whatever stopped a source stopped its files.
+        snapshot.c.error.is_(None),
+    )
 
 
 def last_snapshots(mirror: Mirror) -> list[Snapshot]:

@@ -1,0 +1,287 @@
+"""Forgetting: which changes no kept snapshot needs, and which blobs nothing refers to any more.
+
+A change goes if it was superseded and no kept snapshot of its source lies between. What is there
+now stays, key maps and the journals of restores stay, and the rows of forgotten snapshots stay, so
+that the history that is left says when it was seen. What is to go is found once, into temporary
+tables, whether it is then only counted or really removed; memory does not grow with it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+import sqlalchemy as sa
+
+from sync.kinds.file import FILE
+from sync.mirror.apply import DELETED
+from sync.mirror.audit import with_bytes
+from sync.mirror.bulk import analyse, as_parameter, given, load
+from sync.mirror.database import BATCH, writing, writing_durably
+from sync.mirror.journal import BEGUN
+from sync.mirror.mirror import Mirror
+from sync.mirror.standing import dead, is_fresh
+from sync.mirror.tables import AFTER, BEFORE
+from sync.mirror.values import Status
+from sync.retention import Sight
+
+_AT_ONCE = 4 * BATCH
+"""How many changes go in one transaction."""
+
+
+def sights(mirror: Mirror) -> list[Sight]:
+    """All snapshots that are not forgotten; what a killed process left running does not run."""
+    snapshot, listed = mirror.tables.snapshot, mirror.tables.snapshot_kind
+    killed = dead(mirror).snapshots
+    is_backup = snapshot.c.reason.not_in([BEFORE, AFTER])
+    rows = sa.select(
+        snapshot.c.id,
+        snapshot.c.run_id,
+        snapshot.c.source_id,
+        snapshot.c.started_at,
+        snapshot.c.status,
+        is_backup.label("is_backup"),
+        is_fresh(snapshot).label("is_fresh"),
+    ).where(snapshot.c.status != Status.FORGOTTEN)
+    kinds = (
+        sa.select(listed.c.snapshot_id, listed.c.kind, listed.c.status)
+        .join(snapshot, snapshot.c.id == listed.c.snapshot_id)
+        .where(snapshot.c.status != Status.FORGOTTEN)
+    )
+    looked: dict[int, set[str]] = {}
+    whole: dict[int, set[str]] = {}
+    with mirror.engine.connect() as connection:
+        for snapshot_id, kind, status in connection.execute(kinds):
+            looked.setdefault(snapshot_id, set()).add(kind)
+            if status == Status.COMPLETE:
+                whole.setdefault(snapshot_id, set()).add(kind)
+        return [
+            Sight(
+                id=row.id,
+                run_id=row.run_id,
+                source_id=row.source_id,
+                started_at=row.started_at,
+                counts=row.is_backup and row.status == Status.COMPLETE,
+                is_running=row.status == Status.RUNNING and row.id not in killed,
+                kinds=frozenset(looked.get(row.id, ())),
+                whole=frozenset(whole.get(row.id, ()) if row.is_backup else ()),
+                fresh=frozenset(whole.get(row.id, ()) if row.is_fresh else ()),
+            )
+            for row in connection.execute(rows)
+        ]
+
+
+def needed_by_restores(mirror: Mirror) -> set[int]:
+    """The snapshots that a restore needs which can be gone on with, or has left calls open.
+
+    What the last restore into an agent found there stays as well: it is the way back from it.
+    """
+    restore, step = mirror.tables.restore, mirror.tables.restore_step
+    is_open = sa.or_(
+        restore.c.status != Status.COMPLETE,
+        sa.exists().where(step.c.restore_id == restore.c.id, step.c.status == BEGUN),
+    )
+    ids = ("wanted_snapshot_id", "before_snapshot_id", "resumed_snapshot_id")
+    last = sa.select(sa.func.max(restore.c.id)).group_by(restore.c.source_id)
+    queries = [
+        sa.select(*(restore.c[name] for name in ids)).where(is_open),
+        sa.select(restore.c.before_snapshot_id).where(restore.c.id.in_(last)),
+    ]
+    with mirror.engine.connect() as connection:
+        found = (row for query in queries for row in connection.execute(query))
+        return {each for row in found for each in row if each is not None}
+
+
+@dataclass(frozen=True)
+class _Scratch:
+    """Temporary tables: what is kept, which changes go, which blobs are needed after that."""
+
+    metadata: sa.MetaData
+    kept: sa.Table
+    going: sa.Table
+    needed: sa.Table
+
+
+class Forgetting:
+    """One prune of a mirror's database.
+
+    Args:
+        mirror: locked against other writers, unless nothing is removed.
+        connection: used by this alone; its temporary tables live as long.
+        kept: (source id, snapshot id) of everything that is kept.
+
+    Attributes:
+        changes: how many changes go.
+    """
+
+    def __init__(
+        self, mirror: Mirror, connection: sa.Connection, kept: Iterable[tuple[int, int]]
+    ) -> None:
+        self._mirror = mirror
+        self._connection = connection
+        self._scratch = _scratch()
+        with mirror.stop.shield(), connection.begin():
+            self._scratch.metadata.create_all(connection, checkfirst=False)
+            rows = iter(kept)
+            while part := list(islice(rows, BATCH)):
+                load(connection, self._scratch.kept, part)
+            self._find()
+            count = sa.select(sa.func.count()).select_from(self._scratch.going)
+            self.changes = connection.execute(count).scalar_one()
+
+    def mark(self, runs: Sequence[int]) -> None:
+        """Mark the snapshots of runs as forgotten, each run as a whole, durably."""
+        snapshot = self._mirror.tables.snapshot
+        for start in range(0, len(runs), BATCH):
+            part = runs[start : start + BATCH]
+            with self._mirror.stop.shield(), writing_durably(self._connection):
+                self._connection.execute(
+                    sa.update(snapshot)
+                    .where(snapshot.c.run_id.in_(part))
+                    .values(status=Status.FORGOTTEN)
+                )
+
+    def remove(self) -> Iterator[int]:
+        """Remove the changes that go, durably and part by part; tells how many are gone."""
+        change, going = self._mirror.tables.change, self._scratch.going
+        gone = after = 0
+        while True:
+            part = (
+                sa.select(going.c.id).where(going.c.id > after).order_by(going.c.id).limit(_AT_ONCE)
+            )
+            last = sa.select(sa.func.max(part.subquery().c.id))
+            with self._mirror.stop.shield(), writing_durably(self._connection):
+                until = self._connection.execute(last).scalar()
+                if until is None:
+                    return
+                ids = sa.select(going.c.id).where(going.c.id > after, going.c.id <= until)
+                done = self._connection.execute(sa.delete(change).where(change.c.id.in_(ids)))
+                gone += done.rowcount
+            after = until
+            yield gone
+
+    def count_needed(self) -> int:
+        """Find out which blobs are needed once the changes are gone; returns how many are.
+
+        Besides history, what is there now and what restores have sent counts.
+        """
+        tables, (needed, going) = self._mirror.tables, (self._scratch.needed, self._scratch.going)
+        change, step = tables.change, tables.restore_step
+        file = tables.kinds[FILE.name]
+        name, has_bytes = with_bytes(self._mirror)
+        ids = sa.select(going.c.id)
+        all_names = sa.union(
+            sa.select(name.label("sha256")).where(has_bytes, change.c.id.not_in(ids)),
+            sa.select(file.c.sha256).where(file.c.sha256.is_not(None)),
+            sa.select(step.c.sha256).where(step.c.sha256.is_not(None)),
+        )
+        with self._mirror.stop.shield(), self._connection.begin():
+            self._connection.execute(sa.delete(needed))
+            self._connection.execute(sa.insert(needed).from_select(["sha256"], all_names))
+            analyse(self._connection, needed)
+            count = sa.select(sa.func.count()).select_from(needed)
+            return self._connection.execute(count).scalar_one()
+
+    def needed_of(self, names: Iterable[str]) -> set[str]:
+        """Those of these blobs that are needed, as it was found."""
+        with self._mirror.stop.shield(), self._connection.begin():
+            return self._needed_of(names)
+
+    @contextmanager
+    def free_of(self, names: Sequence[str]) -> Iterator[list[str]]:
+        """Those of these blobs that nothing needs, as long as the block lasts.
+
+        Raises:
+            StorageError: the lock is lost, so that somebody else may need them by now.
+        """
+        # A transaction that writes makes sure that the lock is ours until its end.
+        with self._mirror.stop.shield(), writing(self._connection):
+            needed = self._needed_of(names)
+            yield [each for each in names if each not in needed]
+
+    def _needed_of(self, names: Iterable[str]) -> set[str]:
+        needed = self._scratch.needed
+        query = sa.select(needed.c.sha256).where(
+            needed.c.sha256.in_(given(self._connection.dialect))
+        )
+        return set(self._connection.execute(query, as_parameter(names)).scalars())
+
+    def _find(self) -> None:
+        """Note the changes that go."""
+        kept, going = self._scratch.kept, self._scratch.going
+        change = self._mirror.tables.change
+        run = self._connection.execute
+        analyse(self._connection, kept)
+        is_seen = sa.exists().where(
+            kept.c.source_id == change.c.source_id,
+            kept.c.id >= change.c.snapshot_id,
+            kept.c.id < change.c.superseded_in,
+        )
+        # What no registry knows any more is nobody's to judge.
+        is_known = change.c.kind.in_(list(self._mirror.tables.kinds))
+        found = sa.select(change.c.id).where(
+            change.c.superseded_in.is_not(None), is_known, ~is_seen
+        )
+        run(sa.insert(going).from_select(["id"], found))
+        analyse(self._connection, going)
+        for table in self._mirror.tables.kinds.values():
+            # A row that damage left at an old version must not lose that, too.
+            held = sa.exists().where(table.c.change_id == going.c.id)
+            run(sa.delete(going).where(held))
+        run(sa.delete(going).where(going.c.id.in_(self._last_bytes())))
+
+    def _last_bytes(self) -> sa.Select[tuple[int]]:
+        """The last versions of files that had bytes, where what stays still means the file.
+
+        A restore takes the bytes that were stored last, of whatever source and time.
+        """
+        change, other = self._mirror.tables.change, self._mirror.tables.change.alias()
+        ids = sa.select(self._scratch.going.c.id)
+        # Sources are what the index begins with.
+        anyone = sa.select(self._mirror.tables.source.c.id)
+        is_meant = sa.exists().where(
+            other.c.source_id.in_(anyone),
+            other.c.kind == FILE.name,
+            other.c.key == change.c.key,
+            other.c.op != DELETED,
+            other.c.id.not_in(ids),
+        )
+        keys = sa.select(change.c.key).where(
+            change.c.kind == FILE.name, change.c.id.in_(ids), is_meant
+        )
+        _, has_bytes = with_bytes(self._mirror)
+        return (
+            sa.select(sa.func.max(change.c.id))
+            .where(change.c.source_id.in_(anyone), has_bytes, change.c.key.in_(keys))
+            .group_by(change.c.key)
+        )
+
+
+@contextmanager
+def forgetting(mirror: Mirror, kept: Iterable[tuple[int, int]]) -> Iterator[Forgetting]:
+    """Find what goes if only these snapshots are kept; arguments as for `Forgetting`."""
+    with mirror.engine.connect() as connection:
+        try:
+            yield Forgetting(mirror, connection, kept)
+        finally:
+            # Its temporary tables must not meet the next user of the connection.
+            connection.invalidate()
+
+
+def _scratch() -> _Scratch:
+    metadata = sa.MetaData()
+
+    def table(name: str, *columns: sa.Column[object]) -> sa.Table:
+        return sa.Table(f"prune_{name}", metadata, *columns, prefixes=["TEMPORARY"])
+
+    big = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    return _Scratch(
+        metadata,
+        kept=table(
+            "kept",
+            sa.Column("source_id", big, primary_key=True),
+            sa.Column("id", big, primary_key=True),
+        ),
+        going=table("going", sa.Column("id", big, primary_key=True, autoincrement=False)),
+        needed=table("needed", sa.Column("sha256", sa.Text, primary_key=True)),
+    )
