@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sync import config as settings
 from sync.api.account import Account, Credentials
@@ -168,6 +169,12 @@ class App:
             limits=Limits(backup.file_mib, backup.file_s, self._origins()),
             reason=reason,
         )
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone that the settings name; None for the machine's."""
+        name = self.config.service.time_zone
+        return ZoneInfo(name) if name else None
 
     @property
     def memoris(self) -> list[str]:

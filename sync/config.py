@@ -19,6 +19,7 @@ import structlog
 from sync.errors import UsageError
 from sync.link import origin_of
 from sync.mirror.database import parse_url
+from sync.retention import Keeping, keeping_problems
 from sync.schedule import Entry, problems_of
 from sync.when import duration
 
@@ -88,6 +89,7 @@ class Config(msgspec.Struct, frozen=True):
     storage: StorageConfig = StorageConfig()
     backup: BackupConfig = BackupConfig()
     service: ServiceConfig = ServiceConfig()
+    prune: Keeping = Keeping()
     schedule: tuple[Entry, ...] = ()
     path: Path | None = None
 
@@ -97,6 +99,7 @@ _TABLES: Mapping[str, type[msgspec.Struct]] = {
     "storage": StorageConfig,
     "backup": BackupConfig,
     "service": ServiceConfig,
+    "prune": Keeping,
 }
 _LISTS: Mapping[str, type[msgspec.Struct]] = {"memori": MemoriConfig, "schedule": Entry}
 _CREDENTIALS = {
@@ -293,6 +296,9 @@ def _judge(config: Config) -> Iterator[str]:
     if any(bool(each.name) == bool(each.id) for each in config.memori):
         yield "[[memori]] needs either `name` or `id`"
     yield from _service_problems(config.service)
+    yield from (f"{problem} in [prune]" for problem in keeping_problems(config.prune))
+    if any(each.job == "prune" for each in config.schedule) and not config.prune.says_anything:
+        yield "job 'prune' in [[schedule]] needs [prune] to say what is kept"
     for entry in config.schedule:
         yield from (f"{problem} in [[schedule]]" for problem in problems_of(entry))
 

@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
 from queue import Empty, SimpleQueue
 from typing import NoReturn
-from zoneinfo import ZoneInfo
 
 import structlog
 import tzlocal
@@ -28,7 +27,7 @@ from sync.errors import AccountRefused, Interrupted, Locked, NoMirror, SyncError
 from sync.job import carry_out
 from sync.mirror import jobs
 from sync.mirror.lock import is_held
-from sync.schedule import Attempts, Entry, due_at, next_time
+from sync.schedule import LOCAL, Attempts, Entry, due_at, next_time
 from sync.stop import Stop
 from sync.systemd import Systemd
 from sync.web import Metrics, serving
@@ -250,7 +249,7 @@ class Daemon:
 
     def _do(self, entry: Entry) -> None:
         """Do one job, and tell everyone how it went."""
-        if self._refusal and entry.job != "check":
+        if self._refusal and entry.job not in LOCAL:
             self._log.error("job.held", job=entry.name, why=self._refusal)
             self._ping.end(AccountRefused.exit_code)
             return
@@ -356,8 +355,7 @@ class Daemon:
 
     @property
     def _zone(self) -> tzinfo:
-        name = self._app.config.service.time_zone
-        return ZoneInfo(name) if name else tzlocal.get_localzone()
+        return self._app.zone or tzlocal.get_localzone()
 
 
 def _check_schedule(app: App) -> None:

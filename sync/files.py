@@ -21,6 +21,8 @@ from sync.errors import StorageError
 _TEMPORARY, _DAMAGED = "tmp", "damaged"
 _NAME = re.compile(r"[0-9a-f]{64}")
 _PIECE_BYTES = 1024 * 1024
+_FOLDER = 2
+"""How many of the digits name the folder."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,14 @@ class Blob:
 
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is known of a blob: its size, and when it was written, in seconds since 1970."""
+
+    size_bytes: int
+    written_at_s: float
 
 
 class FileStore:
@@ -191,6 +201,31 @@ class FileStore:
         except OSError:
             return False
 
+    def stored(self) -> Iterator[dict[str, Stored]]:
+        """What is stored, folder by folder: {blob: what is known of it}.
+
+        Whatever else lies there, under another name or as a link, is passed over.
+
+        Raises:
+            StorageError: a folder cannot be read.
+        """
+        with _disk(self.root, "read"):
+            folders = [each.name for each in os.scandir(self._blobs) if _is_folder(each)]
+        for folder in sorted(folders):
+            with _disk(self.root, "read"):
+                found = [each for each in os.scandir(self._blobs / folder) if _is_blob(each)]
+                facts = {folder + each.name: each.stat(follow_symlinks=False) for each in found}
+            yield {name: Stored(each.st_size, each.st_mtime) for name, each in facts.items()}
+
+    def remove(self, sha256: str) -> None:
+        """Remove a blob that nothing refers to.
+
+        Raises:
+            StorageError: it cannot be removed.
+        """
+        with _disk(self.root):
+            self.path(sha256).unlink(missing_ok=True)
+
     def replace(self, sha256: str, incoming: Path) -> None:
         """Put whole and durable bytes in the place of a damaged blob, which is kept aside.
 
@@ -302,6 +337,15 @@ def is_name(sha256: str) -> bool:
     return _NAME.fullmatch(sha256) is not None
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return len(entry.name) == _FOLDER and entry.is_dir(follow_symlinks=False)
+
+
+def _is_blob(entry: os.DirEntry[str]) -> bool:
+    name = Path(entry.path).parent.name + entry.name
+    return is_name(name) and entry.is_file(follow_symlinks=False)
+
+
 def _write(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
@@ -317,11 +361,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _disk(root: Path) -> Iterator[None]:
+def _disk(root: Path, to_do: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot write below {root}: {error.strerror or error}",
+            f"cannot {to_do} below {root}: {error.strerror or error}",
             "check free space and permissions, or set `files` in [storage]",
         ) from None

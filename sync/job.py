@@ -1,4 +1,4 @@
-"""What the service does at one time: a backup, a check, or the rehearsal of a restore."""
+"""What the service does at one time: a backup, a check, a prune, or a rehearsed restore."""
 
 import structlog
 
@@ -9,6 +9,7 @@ from sync.drill import drill
 from sync.errors import AccountRefused, DamageFound, RemoteError, UsageError, worst
 from sync.kind import Scope
 from sync.mirror.values import Snapshot
+from sync.prune import prune
 from sync.schedule import Entry
 from sync.selection import Selection
 from sync.wanted import choose_snapshot
@@ -35,6 +36,8 @@ def carry_out(app: App, entry: Entry, watch: Watch, metrics: Metrics) -> int:
         return _check(app, entry, watch)
     if entry.job == "drill":
         return _rehearse(app, entry, watch)
+    if entry.job == "prune":
+        return _prune(app, watch)
     memoris = (entry.memori,) if entry.memori else ()
     with app.writing("a scheduled backup") as mirror, app.account() as account:
         wishes = app.wishes(memoris, entry.kinds, "schedule")
@@ -53,6 +56,15 @@ def _check(app: App, entry: Entry, watch: Watch) -> int:
     for each in report.damage[:_SHOWN]:
         log.error("damage.found", what=each.what, where=each.where, why=each.problem)
     return DamageFound.exit_code if report.damage else 0
+
+
+def _prune(app: App, watch: Watch) -> int:
+    with app.mending("a scheduled prune") as mirror:
+        done = prune(mirror, app.store, app.config.prune.policy, watch, app.zone)
+    numbers = {"changes": done.changes, "files": done.files, "bytes": done.bytes}
+    log = structlog.get_logger("job")
+    log.info("prune.done", kept=len(done.kept), forgotten=len(done.forgotten), **numbers)
+    return 0
 
 
 def _rehearse(app: App, entry: Entry, watch: Watch) -> int:

@@ -14,8 +14,10 @@ from cronsim import CronSim, CronSimError
 from sync.errors import FOR_A_HUMAN
 from sync.kinds import KINDS
 
-JOBS = ("backup", "check", "drill")
+JOBS = ("backup", "check", "drill", "prune")
 """What can be scheduled."""
+LOCAL = ("check", "prune")
+"""What of it is about all that there is, and asks no remote."""
 
 _PARTIAL = 3
 _PARTIAL_TRIES = 3
@@ -87,8 +89,8 @@ def problems_of(entry: Entry) -> Iterator[str]:
         yield f"kinds {', '.join(sorted(unknown))} are none of {', '.join(KINDS)}"
     if entry.kinds and entry.job != "backup":
         yield f"kinds do not go with the job {entry.job!r}"
-    if entry.memori and entry.job == "check":
-        yield "memori does not go with the job 'check'"
+    if entry.memori and entry.job in LOCAL:
+        yield f"memori does not go with the job {entry.job!r}"
     if entry.read_data and entry.job != "check":
         yield f"read_data does not go with the job {entry.job!r}"
     if not 0 <= entry.read_data <= _WHOLE:

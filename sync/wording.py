@@ -4,3 +4,17 @@
 def counted(number: int, what: str) -> str:
     """How many of something: `1 file`, `2 files`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def sized(size_bytes: int) -> str:
+    """A size in the largest unit of which there is one: `17 bytes`, `4.5 MiB`."""
+    if size_bytes < _KIB:
+        return counted(size_bytes, "byte")
+    size, unit = size_bytes / _KIB, 0
+    while size >= _KIB and unit < len(_UNITS) - 1:
+        size, unit = size / _KIB, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}"
+
+
+_KIB = 1024
+_UNITS = ("KiB", "MiB", "GiB", "TiB")

@@ -33,6 +33,7 @@ _COMMANDS = (
     "check",
     "repair",
     "export",
+    "prune",
     "daemon",
     "kinds",
     "migrate",

@@ -107,6 +107,7 @@ def _shown(config: "Config") -> dict[str, Any]:
             f"service.{name}": value
             for name, value in msgspec.structs.asdict(config.service).items()
         },
+        **{f"prune.{name}": value for name, value in msgspec.structs.asdict(config.prune).items()},
         "service.ping_url": "****" if settings.ping_url(config, os.environ) else None,
         "schedule": [f"{each.cron}: {each.name}" for each in config.schedule],
     }
