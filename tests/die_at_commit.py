@@ -2,11 +2,12 @@
 
 Only commits count that write to a table of the mirror: the others, of temporary tables, make no
 difference to what is found after a death. With `every` they count, too; with `counted`, a regular
-expression, only those with a statement like that.
+expression, only those with a statement like that. With `unlinks` the removal of each stored file
+counts as a commit does.
 
 Reads jobs from stdin, one JSON object a line, and writes one line for each:
     {"commit": 3, "after": false, "signal": 9, "every": false, "counted": "",
-     "commands": [["backup", …], …]}
+     "unlinks": false, "commands": [["backup", …], …]}
     {"ended": -9, "commits": 3, "done": [[exit code, stdout, stderr] of each command that ended]}
 Each job has a process of its own, forked from this one, which has imported everything already.
 `commit` 0 lets it live. With `after` the signal comes once the commit is done, else before.
@@ -19,6 +20,7 @@ import os
 import re
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -28,10 +30,12 @@ import sync.backup
 import sync.check
 import sync.history
 import sync.mirror.schema
+import sync.prune
 import sync.restore  # noqa: F401  # all that a command imports late
 from sync.cli import run
 from sync.kinds import KINDS
 
+REAL_UNLINK = os.unlink
 TABLES = "|".join(
     [
         *KINDS, "alembic_version", "source", "snapshot", "snapshot_kind", "change", "file",
@@ -51,6 +55,7 @@ class Death:
         self._commit = job["commit"]
         self._number = job["signal"]
         self._after = job["after"]
+        self._unlinks = job["unlinks"]
         self._every = self._writes = job["every"]
         self._counted = re.compile(job["counted"] or WRITES, re.IGNORECASE)
         self._told = told
@@ -77,6 +82,20 @@ class Death:
                 os.kill(os.getpid(), death._number)
 
         DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
+        if self._unlinks:
+            os.unlink = self._unlink
+
+    def _unlink(self, path: Any, **more: Any) -> None:
+        if "sha256" not in Path(path).parts:
+            REAL_UNLINK(path, **more)
+            return
+        self.count()
+        is_due = self._count == self._commit
+        if is_due and not self._after:
+            os.kill(os.getpid(), self._number)
+        REAL_UNLINK(path, **more)
+        if is_due and self._after:
+            os.kill(os.getpid(), self._number)
 
     def count(self) -> None:
         self._writes = self._every

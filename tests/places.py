@@ -44,6 +44,7 @@ class Driver:
         number: int = signal.SIGKILL,
         every: bool = False,
         counted: str = "",
+        unlinks: bool = False,
     ) -> Any:
         assert self._process.stdin
         assert self._process.stdout
@@ -53,6 +54,7 @@ class Driver:
             "signal": number,
             "every": every,
             "counted": counted,
+            "unlinks": unlinks,
             "commands": commands,
         }
         self._process.stdin.write(json.dumps(job) + "\n")

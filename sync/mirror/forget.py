@@ -30,7 +30,7 @@ _AT_ONCE = 4 * BATCH
 
 
 def sights(mirror: Mirror) -> list[Sight]:
-    """All snapshots that are not forgotten; what a killed process left running does not run."""
+    """All snapshots that are not forgotten, by id; what a killed process left does not run."""
     snapshot, listed = mirror.tables.snapshot, mirror.tables.snapshot_kind
     killed = dead(mirror).snapshots
     is_backup = snapshot.c.reason.not_in([BEFORE, AFTER])
@@ -43,6 +43,7 @@ def sights(mirror: Mirror) -> list[Sight]:
         is_backup.label("is_backup"),
         is_fresh(snapshot).label("is_fresh"),
     ).where(snapshot.c.status != Status.FORGOTTEN)
+    rows = rows.order_by(snapshot.c.id)
     kinds = (
         sa.select(listed.c.snapshot_id, listed.c.kind, listed.c.status)
         .join(snapshot, snapshot.c.id == listed.c.snapshot_id)
