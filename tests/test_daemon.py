@@ -339,6 +339,25 @@ def test_new_settings_are_read_and_broken_ones_are_told_and_not_used(
     service.end()
 
 
+def test_a_prune_is_a_job_of_the_schedule_and_counted_as_others_are(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
+):
+    more = '[[schedule]]\ncron = "30 3 * * *"\njob = "prune"\n[prune]\nkeep_last = 1\n'
+    settled(workplace, sandbox, NIGHTLY + more)
+    service = serving()
+    service.until("prune.done", "forgotten=0")
+    service.until("job.finished", "job=prune", "exit_code=0")
+    service.shift(24 * 3600)
+    service.until("prune.done", "kept=1", "forgotten=1")
+    service.until("job.finished", "job=prune", "exit_code=0")
+    assert service.get("/healthz")[0] == 200
+    assert 'aisuru_sync_jobs_total{exit_code="0",job="prune"} 2.0' in service.get("/metrics")[1]
+    service.end()
+    statuses = [status for (status,) in workplace.sql("select status from snapshot order by id")]
+    assert statuses == ["forgotten", "forgotten", "complete", "complete"]
+    assert workplace.run("check").code == 0
+
+
 def test_a_scheduled_job_waits_for_whoever_holds_the_mirror(
     workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
 ):

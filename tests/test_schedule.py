@@ -64,9 +64,13 @@ def test_what_is_no_cron_expression_is_refused(cron: str):
 @pytest.mark.parametrize(
     ("entry", "part"),
     [
-        (Entry("* * * * *", job="sleep"), "job 'sleep' is none of backup, check, drill"),
+        (Entry("* * * * *", job="sleep"), "job 'sleep' is none of backup, check, drill, prune"),
         (Entry("* * * * *", kinds=("nope",)), "kinds nope are none of"),
         (Entry("* * * * *", job="check", memori="Guide"), "does not go with"),
+        (
+            Entry("* * * * *", job="prune", memori="Guide"),
+            "memori does not go with the job 'prune'",
+        ),
         (Entry("* * * * *", job="check", kinds=("person",)), "do not go with"),
         (Entry("* * * * *", job="check", read_data=101), "from 0 to 100"),
         (Entry("* * * * *", read_data=1), "does not go with"),

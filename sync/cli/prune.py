@@ -1,6 +1,7 @@
 """`aisuru-sync prune`: forget old runs, then the files that nothing needs any more."""
 
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ from sync.cli.door import command as make_command
 from sync.wording import counted, sized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -96,34 +97,34 @@ def _json(run: "Run") -> dict[str, Any]:
 
 
 def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
-    rows = sorted((*found.kept, *found.forgotten), key=lambda run: run.id)
-    yield table(
-        "run",
-        "started",
-        "snapshots",
-        "kept as",
-        rows=[
-            (
-                run.id,
-                f"{run.started_at.astimezone():%Y-%m-%d %H:%M}",
-                _span(run.snapshots),
-                ", ".join(run.reasons) or "(forgotten)",
-            )
-            for run in rows
-        ],
-        right=("run",),
-    )
-    runs = f"{counted(len(found.kept), 'run')} kept, {len(found.forgotten)} forgotten"
+    runs = sorted((*found.kept, *found.forgotten), key=lambda run: run.id)
+    rows: list[tuple[str, ...]] = []
+    for is_kept, group in groupby(runs, key=lambda run: bool(run.reasons)):
+        # What goes between two that stay is one line: it may be many.
+        part = list(group)
+        rows += [_row([each]) for each in part] if is_kept else [_row(part)]
+    yield table("run", "started", "snapshots", "kept as", rows=rows)
+    told = f"{counted(len(found.kept), 'run')} kept, {len(found.forgotten)} forgotten"
     changes = counted(found.changes, "change")
     files = f"{counted(found.files, 'file')} ({sized(found.bytes)})"
     would = "this would be: " if dry_run else ""
-    yield f"{would}{runs}; {changes} and {files} removed"
+    yield f"{would}{told}; {changes} and {files} removed"
 
 
-def _span(ids: tuple[int, ...]) -> str:
-    """Ids of snapshots: `5`, `5 to 9`, or each where there are gaps between them."""
+def _row(runs: "Sequence[Run]") -> tuple[str, ...]:
+    """A run, or several that are forgotten."""
+    days = [f"{each.started_at.astimezone():%Y-%m-%d %H:%M}" for each in (runs[0], runs[-1])]
+    return (
+        _span([each.id for each in runs]),
+        days[0] if len(runs) == 1 else f"{days[0]} to {days[1]}",
+        _span([each for run in runs for each in run.snapshots]),
+        ", ".join(runs[0].reasons) or "(forgotten)",
+    )
+
+
+def _span(ids: "Sequence[int]") -> str:
+    """Ids: `5`, `5 to 9`, or `5 … 9` where there are others between them."""
     first, last = min(ids), max(ids)
     if first == last:
         return str(first)
-    is_whole = last - first == len(ids) - 1
-    return f"{first} to {last}" if is_whole else ", ".join(map(str, sorted(ids)))
+    return f"{first} to {last}" if last - first == len(ids) - 1 else f"{first} … {last}"
