@@ -167,6 +167,29 @@ def test_every_part_of_a_prune_leaves_a_mirror_that_holds(mirror, source, store,
     assert gone == [3, 6, 9, 10]
 
 
+def test_what_is_forgotten_is_on_the_disk_before_any_file_goes(mirror, source, store):
+    if mirror.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL commits durably unless told otherwise")
+    see_files(mirror, source, [file_of("a", **keep_bytes(store, b"1"))])
+    see_files(mirror, source, [file_of("a", **keep_bytes(store, b"2"))])
+    level, levels = sa.text("PRAGMA synchronous"), []
+
+    def look_at(connection: sa.Connection) -> None:
+        levels.append((connection.execute(level).scalar_one(), len(names(store))))
+
+    def watch(_: str, what: str, *__: object) -> None:
+        levels.append(what)
+
+    sa.event.listen(mirror.engine, "commit", look_at)
+    prune(mirror, store, ONE, watch)
+    sa.event.remove(mirror.engine, "commit", look_at)
+    full = 2
+    forgotten = levels.index("changes")
+    # The mark and the changes, each before all else goes on.
+    assert levels[forgotten - 2 : forgotten] == [(full, 2), (full, 2)]
+    assert "files" not in levels[:forgotten]
+
+
 @pytest.mark.parametrize("harm", ["a version", "the last", "the first of a kept one"])
 def test_after_a_prune_real_damage_is_still_found(mirror, source, store, harm):
     for n in range(4):
@@ -298,6 +321,9 @@ def test_no_file_goes_while_history_is_damaged_or_the_folder_is_another_one(
             work(mirror, others, ONE)
         with pytest.raises(StorageError, match="is not there: nothing was forgotten"):
             work(mirror, FileStore(tmp_path / "nowhere"), ONE)
+        with pytest.raises(StorageError, match="cannot read below"):
+            # Where a disk would be mounted.
+            work(mirror, FileStore(tmp_path), ONE)
     with mirror.engine.connect() as connection, connection.begin():
         connection.execute(sa.text("update change set document = replace(document, '0', '1')"))
     with pytest.raises(DamageFound, match="nothing was forgotten"):

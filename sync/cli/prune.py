@@ -107,16 +107,16 @@ def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
     told = f"{counted(len(found.kept), 'run')} kept, {len(found.forgotten)} forgotten"
     changes = counted(found.changes, "change")
     files = f"{counted(found.files, 'file')} ({sized(found.bytes)})"
-    would = "this would be: " if dry_run else ""
-    yield f"{would}{told}; {changes} and {files} removed"
+    yield f"{'dry run: ' if dry_run else ''}{told}; {changes} and {files} removed"
 
 
 def _row(runs: "Sequence[Run]") -> tuple[str, ...]:
     """A run, or several that are forgotten."""
-    days = [f"{each.started_at.astimezone():%Y-%m-%d %H:%M}" for each in (runs[0], runs[-1])]
+    first, last = (each.started_at.astimezone() for each in (runs[0], runs[-1]))
+    days = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     return (
         _span([each.id for each in runs]),
-        days[0] if len(runs) == 1 else f"{days[0]} to {days[1]}",
+        f"{first:%Y-%m-%d %H:%M}" if len(runs) == 1 else days,
         _span([each for run in runs for each in run.snapshots]),
         ", ".join(runs[0].reasons) or "(forgotten)",
     )
