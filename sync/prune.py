@@ -170,10 +170,11 @@ class _Work:
         """How many files nothing will refer to, and how many bytes they have.
 
         Raises:
-            StorageError: none that is needed is there, but others are.
+            StorageError: none that is needed is there, but others are: they are another mirror's,
+                or its database is.
         """
         number = self._forgetting.count_needed()
-        is_ours = not number
+        is_ours = not number and self._forgetting.knows_files
         files = size_bytes = 0
         for part in self._store.stored():
             needed = self._forgetting.needed_of(part)
@@ -183,9 +184,9 @@ class _Work:
             size_bytes += sum(going)
         if files and not is_ours:
             raise StorageError(
-                f"none of the {counted(number, 'file')} of this mirror is in {self._store.root},"
-                " but others are: nothing was forgotten",
-                HINT,
+                f"{self._store.root} holds {counted(files, 'file')} that this mirror does not know,"
+                " and none of its own: nothing was forgotten",
+                "check `database` and `files` in [storage]: do they belong together?",
             )
         return files, size_bytes
 

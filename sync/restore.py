@@ -92,6 +92,8 @@ def prepare(
         BadAnswer: the Memori cannot be listed so that it can be trusted.
     """
     mirror, target = hands.mirror, hands.target
+    # It was chosen before the mirror was locked.
+    mirror.past.check_kept(snapshot.id)
     kinds = restorable(hands.kinds)
     owner = owner_of(mirror)
     wanted = read_wanted(mirror, kinds, owner, snapshot, target, selection.kinds)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from test_mirror import see
-from workplace import Workplace, execute
+from workplace import Workplace, execute, writes
 
+from sync import config
+from sync.app import App
 from sync.check import Report, check
 from sync.errors import DamageFound, StorageError, UsageError
 from sync.files import FileStore
@@ -24,8 +26,13 @@ from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, Source, Status
 from sync.prune import Pruned, look, prune
+from sync.redact import Redactor
+from sync.restore import prepare
 from sync.retention import Policy
 from sync.sandbox import Fault, FaultSet, Sandbox, World
+from sync.selection import Selection
+from sync.stop import Stop
+from sync.wanted import choose_snapshot
 
 ONE = Policy(last=1)
 TWO_DAYS_S = 2 * 86_400
@@ -317,7 +324,7 @@ def test_no_file_goes_while_history_is_damaged_or_the_folder_is_another_one(
     others.prepare()
     keep_bytes(others, b"another mirror's")
     for work in (look, lambda *args: prune(*args, lambda *_: None)):
-        with pytest.raises(StorageError, match="none of the 1 file of this mirror"):
+        with pytest.raises(StorageError, match="holds 1 file that this mirror does not know"):
             work(mirror, others, ONE)
         with pytest.raises(StorageError, match="is not there: nothing was forgotten"):
             work(mirror, FileStore(tmp_path / "nowhere"), ONE)
@@ -332,6 +339,21 @@ def test_no_file_goes_while_history_is_damaged_or_the_folder_is_another_one(
         statuses = connection.execute(sa.text("select distinct status from snapshot"))
         assert list(statuses.scalars()) == ["complete"]
     assert (len(names(store)), len(names(others))) == (2, 1)
+
+
+def test_a_new_database_beside_old_files_removes_none(mirror, source, store):
+    see(mirror, source, [person("a", "Anna")])
+    keep_bytes(store, b"of a database that was lost, or is another one")
+    with pytest.raises(StorageError, match="holds 1 file that this mirror does not know"):
+        prune(mirror, store, ONE, lambda *_: None)
+    assert len(names(store)) == 1
+
+
+def test_the_last_files_of_all_may_go(mirror, source, store):
+    see_files(mirror, source, [file_of("a", **keep_bytes(store, b"1"))])
+    see_files(mirror, source, [], gone=["a"])
+    assert forget_all_but(mirror, store).files == 1
+    assert names(store) == set()
 
 
 def test_a_check_beside_a_prune_does_not_miss_what_was_just_forgotten(mirror, source, store):
@@ -514,6 +536,21 @@ def test_an_agent_that_is_gone_keeps_its_last_complete_state(
     told = work.run("prune", "--keep-last", "1", "--json").json
     assert [each["run_id"] for each in told["kept"]] == [2, 3]
     assert work.run("check").code == 0
+
+
+def test_a_restore_whose_snapshot_is_forgotten_before_it_begins_sends_nothing(
+    work: Workplace, world: World, sandbox: Sandbox
+):
+    work.first_backup()
+    back_up_thrice(work, world)
+    app = App(config.load(work.config, {}), Stop(), Redactor())
+    with app.reading() as mirror:
+        chosen = choose_snapshot(mirror, "Guide", 2)
+    assert work.run("prune", "--keep-last", "1").code == 0
+    with app.restoring("a restore", "Guide") as hands:
+        with pytest.raises(UsageError, match="snapshot 2 was forgotten"):
+            prepare(hands, chosen, Selection(), lambda *_: None)
+    assert writes(sandbox) == []
 
 
 def test_a_restore_that_was_cut_can_be_gone_on_with_after_a_prune(

@@ -166,7 +166,7 @@ happenings = st.lists(
 )
 @given(seed=st.integers(0, 2**32), happenings=happenings)
 def test_what_is_kept_comes_back_as_before(workplace: Workplace, seed: int, happenings: list[str]):
-    tell(replace(workplace, folder=workplace.folder / uuid4().hex), seed, happenings)
+    tell(replace(workplace, folder=workplace.folder / uuid4().hex, spoken=[]), seed, happenings)
 
 
 def test_what_is_kept_comes_back_as_before_on_postgresql(workplace: Workplace, postgres: str):
@@ -231,13 +231,10 @@ PRUNE = ("prune", "--keep-last", "1", "--json")
 def check_what_comes_after(place: Place, driver: Driver, wanted: dict[str, Any]) -> None:
     outcome = driver(
         place.command("check", "--read-data"),
-        place.command("snapshots"),
         place.command(*PRUNE),
         place.command("check", "--read-data"),
-        place.command(*PRUNE),
     )
-    succeeds(outcome, 0, 0, 0, 0, 0)
-    assert json.loads(outcome["done"][4][1])["forgotten"] == []
+    succeeds(outcome, 0, 0, 0)
     assert what_is_left(place) == wanted
 
 
@@ -256,11 +253,11 @@ def test_killed_or_stopped_at_any_commit_or_removal_a_prune_is_gone_on_with(
     drivers.put(driver)
     top = whole["commits"]
     assert top >= 3 + told["files"]
-    # Each commit and removal, and after the last; on PostgreSQL, slower to copy, every other.
-    deaths = [(each, False) for each in range(1, top + 1, 1 if places.step == 1 else 2)]
+    # Each commit and removal, and after the last; on PostgreSQL, slower to copy, every third.
+    deaths = [(each, False) for each in range(1, top + 1, 1 if places.step == 1 else 3)]
     deaths.append((top, True))
     # A stop comes between two steps; the last of them ends it before anything is told.
-    stops = range(2, top, 2) if places.step == 1 else ()
+    stops = range(2, top, 3) if places.step == 1 else ()
     ends = [(*each, signal.SIGKILL) for each in deaths]
     ends += [(each, True, signal.SIGINT) for each in stops]
 

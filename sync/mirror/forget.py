@@ -113,6 +113,7 @@ class Forgetting:
 
     Attributes:
         changes: how many changes go.
+        knows_files: history names the bytes of any file at all, gone or not.
     """
 
     def __init__(
@@ -129,6 +130,10 @@ class Forgetting:
             self._find()
             count = sa.select(sa.func.count()).select_from(self._scratch.going)
             self.changes = connection.execute(count).scalar_one()
+            _, has_bytes = with_bytes(mirror)
+            self.knows_files = connection.execute(
+                sa.select(sa.exists().where(has_bytes))
+            ).scalar_one()
 
     def mark(self, runs: Sequence[int]) -> None:
         """Mark the snapshots of runs as forgotten, each run as a whole, durably."""
