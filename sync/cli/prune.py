@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sync.prune import Pruned, Run
 
-_NUMBER = click.IntRange(0, 2**31 - 1)
+_NUMBER = click.IntRange(0)
 
 
 def _keep(name: str, what: str) -> click.Option:
@@ -97,6 +97,8 @@ def _json(run: "Run") -> dict[str, Any]:
 
 
 def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
+    from sync.retention import SINCE
+
     runs = sorted((*found.kept, *found.forgotten), key=lambda run: run.id)
     rows: list[tuple[str, ...]] = []
     for is_kept, group in groupby(runs, key=lambda run: bool(run.reasons)):
@@ -104,6 +106,9 @@ def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
         part = list(group)
         rows += [_row([each]) for each in part] if is_kept else [_row(part)]
     yield table("run", "started", "snapshots", "kept as", rows=rows)
+    if unsure := [each for each in found.kept if each.reasons == (SINCE,)]:
+        number = counted(len(unsure), "run")
+        yield f"kept only because nothing complete came after: {number}; see `snapshots`"
     told = f"{counted(len(found.kept), 'run')} kept, {len(found.forgotten)} forgotten"
     changes = counted(found.changes, "change")
     files = f"{counted(found.files, 'file')} ({sized(found.bytes)})"
