@@ -139,12 +139,17 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/mirror.db"
     url: str = request.getfixturevalue("postgres")
+    empty_database(url)
+    return url
+
+
+def empty_database(url: str) -> None:
+    """Take everything out of a PostgreSQL database."""
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text("drop schema public cascade"))
         connection.execute(sa.text("create schema public"))
     engine.dispose()
-    return url
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ Reads jobs from stdin, one JSON object a line, and writes one line for each:
     {"commit": 3, "after": false, "signal": 9, "every": false, "counted": "",
      "unlinks": false, "commands": [["backup", …], …]}
     {"ended": -9, "commits": 3, "done": [[exit code, stdout, stderr] of each command that ended]}
-Each job has a process of its own, forked from this one, which has imported everything already.
-`commit` 0 lets it live. With `after` the signal comes once the commit is done, else before.
+Each job that dies has a process of its own, forked from this one. Those that live, with `commit`
+0, run in this one: what they import, make and compile need not be made again by those that die.
+With `after` the signal comes once the commit is done, else before.
 """
 
 import contextlib
@@ -20,9 +21,12 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import made_once
+import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
@@ -62,12 +66,13 @@ class Death:
         self._count = 0
         self._real = DefaultDialect.do_commit
 
-    def install(self) -> None:
-        death = self
+    def _look(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+        self._writes = self._writes or bool(self._counted.match(statement))
 
-        @event.listens_for(Engine, "before_cursor_execute")
-        def look(_: Any, __: Any, statement: str, *___: Any) -> None:
-            death._writes = death._writes or bool(death._counted.match(statement))
+    @contextlib.contextmanager
+    def expected(self) -> Iterator[None]:
+        """Count, and die when it is time."""
+        death = self
 
         def do_commit(dialect: DefaultDialect, connection: Any) -> None:
             if not death._writes:
@@ -81,9 +86,13 @@ class Death:
             if is_due and death._after:
                 os.kill(os.getpid(), death._number)
 
+        event.listen(Engine, "before_cursor_execute", self._look)
         DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
-        if self._unlinks:
-            os.unlink = self._unlink
+        os.unlink = self._unlink if self._unlinks else REAL_UNLINK
+        yield
+        os.unlink = REAL_UNLINK
+        DefaultDialect.do_commit = self._real  # type: ignore[method-assign]
+        event.remove(Engine, "before_cursor_execute", self._look)
 
     def _unlink(self, path: Any, **more: Any) -> None:
         if "sha256" not in Path(path).parts:
@@ -103,20 +112,27 @@ class Death:
         os.pwrite(self._told, json.dumps(self._count).encode(), 0)
 
 
+def run_all(job: dict[str, Any], commits: IO[bytes], results: IO[str]) -> None:
+    with Death(job, commits.fileno()).expected():
+        for args in job["commands"]:
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = run(args)
+            results.write(json.dumps([code, out.getvalue(), err.getvalue()]) + "\n")
+            results.flush()
+
+
 def carry_out(job: dict[str, Any]) -> dict[str, Any]:
-    """Fork, run the commands of a job there, and wait."""
+    """Run the commands of a job, in a fork if it is to die there."""
     with tempfile.TemporaryFile() as commits, tempfile.TemporaryFile("w+") as results:
-        child = os.fork()
-        if not child:
-            Death(job, commits.fileno()).install()
-            for args in job["commands"]:
-                out, err = io.StringIO(), io.StringIO()
-                with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                    code = run(args)
-                results.write(json.dumps([code, out.getvalue(), err.getvalue()]) + "\n")
-                results.flush()
+        status = 0
+        if not job["commit"]:
+            run_all(job, commits, results)
+        elif child := os.fork():
+            _, status = os.waitpid(child, 0)
+        else:
+            run_all(job, commits, results)
             os._exit(0)
-        _, status = os.waitpid(child, 0)
         results.seek(0)
         done = [json.loads(line) for line in results]
         return {
@@ -127,9 +143,11 @@ def carry_out(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(carry_out(json.loads(line))) + "\n")
-        sys.stdout.flush()
+    with pytest.MonkeyPatch.context() as patch:
+        made_once.share(patch)
+        for line in sys.stdin:
+            sys.stdout.write(json.dumps(carry_out(json.loads(line))) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

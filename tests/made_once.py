@@ -3,7 +3,7 @@
 A process runs one command and makes its tables once. The suite runs some thousands in a few
 processes, and nearly half of their time went into making the same again. What is shared is made
 from nothing but the registry and the sort of database, so that no command can tell the difference;
-the tests that start processes of their own do without.
+the tests that start the program as a process do without.
 """
 
 import sqlite3

@@ -93,8 +93,9 @@ def test_all_of_every_kind_is_mirrored(workplace: Workplace, serve: Callable[...
 
 
 def test_what_is_lost_of_every_kind_comes_back_as_it_was(
-    workplace: Workplace, serve: Callable[..., Sandbox]
+    workplace: Workplace, serve: Callable[..., Sandbox], database: str
 ):
+    workplace.database = database
     world = demo_world()
     agent = world.agent(AGENT)
     before = {name: what_matters(agent, kind) for name, kind in RESTORABLE.items()}

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from uuid import uuid4
 
+from conftest import empty_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from robber import TROUBLES, Robber
@@ -106,9 +107,14 @@ happenings = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32), happenings=happenings)
-def test_any_snapshot_can_be_gone_back_to(workplace: Workplace, seed: int, happenings: list[str]):
+def test_any_snapshot_can_be_gone_back_to(
+    workplace: Workplace, database: str, seed: int, happenings: list[str]
+):
     here = replace(workplace, folder=workplace.folder / uuid4().hex)
     here.folder.mkdir()
+    if database.startswith("postgresql"):
+        empty_database(database)
+        here.database = database
     story = Story(here, seed)
     with story.sandbox:
         here.settle(story.sandbox)
