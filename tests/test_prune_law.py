@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,8 +42,10 @@ RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 @contextmanager
 def opened(folder: Path, database: str) -> Iterator[Mirror]:
     mirror = Mirror(database.replace("///mirror", f"///{folder}/mirror"), KINDS)
-    yield mirror
-    mirror.close()
+    try:
+        yield mirror
+    finally:
+        mirror.close()
 
 
 def everything_kept(folder: Path, database: str) -> dict[int, Any]:
@@ -169,9 +172,10 @@ def test_what_is_kept_comes_back_as_before(workplace: Workplace, seed: int, happ
     tell(replace(workplace, folder=workplace.folder / uuid4().hex, spoken=[]), seed, happenings)
 
 
-def test_what_is_kept_comes_back_as_before_on_postgresql(workplace: Workplace, postgres: str):
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_is_kept_comes_back_as_before_on_postgresql(workplace: Workplace, database: str):
     edits = ["change_things", "lose_files", "new_file", "change_media", "lose_people"]
-    tell(replace(workplace, folder=workplace.folder / "here", database=postgres), 7, edits)
+    tell(replace(workplace, folder=workplace.folder / "here", database=database), 7, edits)
 
 
 def tell(here: Workplace, seed: int, happenings: list[str]) -> None:
