@@ -342,12 +342,13 @@ def test_new_settings_are_read_and_broken_ones_are_told_and_not_used(
 def test_a_prune_is_a_job_of_the_schedule_and_counted_as_others_are(
     workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
 ):
-    more = '[[schedule]]\ncron = "30 3 * * *"\njob = "prune"\n[prune]\nkeep_last = 1\n'
+    more = '[[schedule]]\ncron = "0 12 * * *"\njob = "prune"\n[prune]\nkeep_last = 1\n'
     settled(workplace, sandbox, NIGHTLY + more)
     service = serving()
-    service.until("prune.done", "forgotten=0")
-    service.until("job.finished", "job=prune", "exit_code=0")
-    service.shift(24 * 3600)
+    service.until_all(("job.finished", "job=backup"), ("job.finished", "job=prune"))
+    service.shift(15 * 3600)
+    service.until("job.finished", "job=backup", "exit_code=0")
+    service.shift(8 * 3600)
     service.until("prune.done", "kept=1", "forgotten=1")
     service.until("job.finished", "job=prune", "exit_code=0")
     assert service.get("/healthz")[0] == 200
