@@ -135,7 +135,7 @@ class Listing:
             yield page
             given, count = len(page.documents), page.count or 0
             if given <= _OVERLAP:
-                if not start and (given or count):
+                if not start:
                     # So little cannot overlap; a page that came too short shows beside the whole.
                     yield self._access.whole(self._kind)
                 return
