@@ -72,6 +72,7 @@ class Staging:
         self._stop = stop
         self._stages: dict[str, tuple[Stage, _Statements]] = {}
         self._file_refs: sa.Table | None = None
+        self._known: dict[str, bool] = {}
 
     def record(self, kind: Kind, documents: Iterable[Document], pass_number: int = 1) -> int:
         """Note objects as the remote shows them now; the last sight of each wins.
@@ -124,6 +125,8 @@ class Staging:
         Children are absent only from a parent that was seen: those of a parent that is gone go
         with it, and those of any other parent were not looked at.
         """
+        if not self._is_known(kind):
+            return
         table = self._stage(kind)[0].table
         query = self._absent(kind, table.c.key, table.c.document)
         for row in by_key(self._all, query, table.c.key):
@@ -135,10 +138,9 @@ class Staging:
         What was written as gone since the last complete listing that was no restore's counts as
         absent still: nobody was asked about it, or the run that wrote it was cut.
         """
-        table, change = self._stage(kind)[0].table, self._tables.change
+        table, change = self._tables.kinds[kind.name], self._tables.change
         mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
-        if not self._all(sa.select(sa.literal(1)).where(*mine).limit(1)):
-            # Most agents have nothing of many kinds.
+        if not self._is_known(kind):
             return 0, 0
         count = sa.func.count()
         queries = [
@@ -158,6 +160,14 @@ class Staging:
             found = [self._connection.execute(query).scalar_one() for query in queries]
         absent, there, *written = found
         return absent + sum(written), there + sum(written)
+
+    def _is_known(self, kind: Kind) -> bool:
+        """Did the mirror hold any of a kind before? Most agents have nothing of many kinds."""
+        if kind.name not in self._known:
+            change = self._tables.change
+            mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
+            self._known[kind.name] = bool(self._all(sa.select(change.c.id).where(*mine).limit(1)))
+        return self._known[kind.name]
 
     def _came_back(self, kind: Kind, key: sa.Column[str]) -> sa.Exists:
         key_map = self._tables.key_map
@@ -258,11 +268,12 @@ class Staging:
         Returns:
             {kind: what came of it}.
         """
-        stages = [self._stage(kind)[0] for kind in kinds]
+        is_staged = any(kind.name in self._stages for kind in kinds)
+        stages = [self._stage(kind)[0] for kind in kinds] if is_staged else []
         place = (self._source_id, self._snapshot_id)
         with self._stop.shield(), writing(self._connection):
             self._take_children_along(stages)
-            tallies = {
+            tallies = {kind.name: Tally() for kind in kinds} | {
                 stage.kind.name: apply(self._connection, self._tables, stage, *place)
                 for stage in stages
             }
