@@ -19,7 +19,7 @@ from contract import Contract
 from file_host import FileHost
 from first_backup import FirstBackups
 from places import SIDE_BY_SIDE, Driver, Places
-from workplace import Workplace, fill
+from workplace import Workplace, empty_database, fill
 
 from sync.sandbox import Sandbox, World
 
@@ -141,15 +141,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url: str = request.getfixturevalue("postgres")
     empty_database(url)
     return url
-
-
-def empty_database(url: str) -> None:
-    """Take everything out of a PostgreSQL database."""
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text("drop schema public cascade"))
-        connection.execute(sa.text("create schema public"))
-    engine.dispose()
 
 
 @pytest.fixture

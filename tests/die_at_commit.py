@@ -35,7 +35,7 @@ import sync.check
 import sync.history
 import sync.mirror.schema
 import sync.prune
-import sync.restore  # noqa: F401  # all that a command imports late
+import sync.restore  # all that a command imports late
 from sync.cli import run
 from sync.kinds import KINDS
 
@@ -145,6 +145,8 @@ def carry_out(job: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     with pytest.MonkeyPatch.context() as patch:
         made_once.share(patch)
+        # To die while the mirror is made means to die while it is migrated.
+        patch.setattr(sync.mirror.schema, "_upgrade", made_once.UPGRADE)
         for line in sys.stdin:
             sys.stdout.write(json.dumps(carry_out(json.loads(line))) + "\n")
             sys.stdout.flush()

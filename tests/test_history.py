@@ -317,7 +317,8 @@ def test_status_tells_how_fresh_each_source_is(work: Workplace):
     assert owner["source"]["scope"] == "account"
     assert guide["source"]["name"] == "Guide"
     assert 0 <= guide["age_s"] < 60
-    assert set(guide["kinds"]) == {each.name for each in KINDS.values() if each.scope == "memori"}
+    of_agents = [each for each in KINDS.values() if each.scope == "memori"]
+    assert set(guide["kinds"]) == {each.name for each in of_agents if not each.is_personal}
     assert guide["last_snapshot"]["status"] == "complete"
     assert guide["files"] == {"missing": 0, "failed": 0}
     assert (document["last_run"]["run_id"], document["last_run"]["status"]) == (1, "complete")

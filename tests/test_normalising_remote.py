@@ -1,5 +1,6 @@
 """A remote that stores texts in a form of its own is told honestly, and nothing comes twice."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -53,7 +54,8 @@ def test_what_a_remote_stores_otherwise_is_named_and_comes_only_once(
         assert first.code == 3, first
         assert "NOT verified" in first.out
         for key in ("m5", "m6"):
-            assert f"differs: memory {key}: answers, tags, title" in first.out
+            line = rf"differs: memory {key} .*: answers, tags, title"
+            assert re.search(line, first.out)
         assert numbers(world) == before
         for _ in range(2):
             sandbox.calls.clear()

@@ -9,11 +9,10 @@ import re
 from dataclasses import replace
 from uuid import uuid4
 
-from conftest import empty_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from robber import TROUBLES, Robber
-from workplace import Outcome, Workplace, writes
+from workplace import Outcome, Workplace, empty_database, writes
 from worlds import EDITS, broken_lives, everything, world_of_chance
 
 from sync.kinds import KINDS

@@ -282,3 +282,12 @@ def likeness(world: World, name: str) -> dict[str, Any]:
     """What an agent knows, without its Giver, whose tag and PIN are its own."""
     found = what_is_there(world)[name]
     return {**found, "people": [each for each in found["people"] if "Giver" not in each]}
+
+
+def empty_database(url: str) -> None:
+    """Take everything out of a PostgreSQL database."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("drop schema public cascade"))
+        connection.execute(sa.text("create schema public"))
+    engine.dispose()

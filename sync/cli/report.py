@@ -95,14 +95,18 @@ def troubles_of(troubles: Iterable[FileTrouble]) -> list[str]:
 
 
 def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[str]:
-    """Which snapshots looked at some kinds only, a line each."""
-    lines = []
+    """Which snapshots looked at some kinds only, a line for all that looked at the same."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for each in snapshots:
-        of_scope = {name for name, kind in kinds.items() if kind.scope is each.source.scope}
-        if each.status is Status.COMPLETE and each.kinds.keys() != of_scope:
+        of_scope = (kind for kind in kinds.values() if kind.scope is each.source.scope)
+        usual = {kind.name for kind in of_scope if not kind.is_personal}
+        if each.status is Status.COMPLETE and not usual <= each.kinds.keys():
             seen = ", ".join(each.kinds) or "nothing"
-            lines.append(f"snapshot {each.id} of {each.source.name} looked only at {seen}")
-    return lines
+            alike.setdefault((each.source.name, seen), []).append(str(each.id))
+    return [
+        f"snapshot {', '.join(ids)} of {name} looked only at {seen}"
+        for (name, seen), ids in alike.items()
+    ]
 
 
 def damage_json(found: Iterable[Damage]) -> list[dict[str, str]]:
