@@ -6,9 +6,9 @@ Then a quiet run must put everything right, and one more must find nothing to wr
 
 A merge tries 300 examples, always the same. To look further, by hand, 300 others for each seed:
     pytest -n 0 tests/test_listing_law.py --hypothesis-profile=by_hand --hypothesis-seed=N
-More in one go would take ever longer, since they all go into one mirror.
 """
 
+import itertools
 import json
 import sqlite3
 import zlib
@@ -391,10 +391,19 @@ class Client:
             workplace.settle(remote.sandbox, retry_s=2 if is_patient else 0)
             apps[is_patient] = App(config.load(workplace.config, {}), Stop(), Redactor())
         self._app = apps[False]
-        self._mirror = stack.enter_context(self._app.writing("a test"))
         self._accounts = {each: stack.enter_context(app.account()) for each, app in apps.items()}
-        self._sql = sqlite3.connect(workplace.folder / "mirror.db")
-        stack.callback(self._sql.close)
+        self._folder = workplace.folder
+        self._of_mirror = stack.enter_context(ExitStack())
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Go on with a mirror that is empty."""
+        self._of_mirror.close()
+        for each in self._folder.glob("mirror.db*"):
+            each.unlink()
+        self._mirror = self._of_mirror.enter_context(self._app.writing("a test"))
+        self._sql = sqlite3.connect(self._folder / "mirror.db")
+        self._of_mirror.callback(self._sql.close)
 
     def run(self, plan: Plan) -> int:
         wishes = replace(
@@ -527,6 +536,8 @@ def check_quiet_runs(client: Client, remote: Remote, plan: Plan) -> None:
 
 
 EXAMPLES = 300
+PER_MIRROR = 20
+"""A mirror of all agents that ever were grows slow."""
 
 
 @pytest.mark.parametrize(
@@ -535,12 +546,16 @@ EXAMPLES = 300
 def test_nothing_that_lives_is_struck_off_or_lost_whatever_happens_between_pages(
     client: Client, remote: Remote, kind: str, share: float
 ):
+    numbers = itertools.count(1)
+
     @settings(
         max_examples=round(share * EXAMPLES),
         suppress_health_check=[HealthCheck.too_slow],
     )
     @given(plan=plans(kind))
     def law(plan: Plan) -> None:
+        if next(numbers) % PER_MIRROR == 0:
+            client.begin_again()
         remote.settle(plan)
         if plan.known:
             assert client.run(quiet(plan)) == 0
