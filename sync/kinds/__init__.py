@@ -13,6 +13,7 @@ from sync.kinds.expert_reference import EXPERT_REFERENCE
 from sync.kinds.function import FUNCTION
 from sync.kinds.intent import INTENT
 from sync.kinds.intent_slot import INTENT_SLOT
+from sync.kinds.known_fact import KNOWN_FACT
 from sync.kinds.localization_key import LOCALIZATION_KEY
 from sync.kinds.medium import MEDIUM
 from sync.kinds.memori import MEMORI
@@ -40,5 +41,6 @@ KINDS: Mapping[str, Kind] = registry(
     TOPIC,
     CHAT_USER,
     CHAT_LOG,
+    KNOWN_FACT,
 )
 """Every kind by name."""

@@ -216,6 +216,17 @@ TOPICS = Collection(
     change_body=dict,
 )
 
+KNOWN_FACTS = Collection(
+    plural="KnownFacts",
+    singular="KnownFact",
+    key="knownFactID",
+    listed_as="knownFacts",
+    shown_as="knownFact",
+    body=dict,
+    change_body=dict,
+    is_open=True,
+)
+
 COLLECTIONS = (
     CUSTOM_WORDS,
     CORRELATION_PAIRS,
@@ -225,6 +236,7 @@ COLLECTIONS = (
     INTENTS,
     UNANSWERED_QUESTIONS,
     TOPICS,
+    KNOWN_FACTS,
 )
 """All of them."""
 
@@ -243,6 +255,10 @@ ROUTES = [
         for make in (list_route, add_route, remove_route)
         for route in make(collection)
     ),
-    *list_route(TOPICS),
-    *get_route(TOPICS),
+    *(
+        route
+        for collection in (TOPICS, KNOWN_FACTS)
+        for make in (list_route, get_route)
+        for route in make(collection)
+    ),
 ]
