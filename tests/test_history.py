@@ -78,7 +78,7 @@ STATES = st.lists(
 
 
 @settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(STATES)
 def test_the_diff_of_any_two_snapshots_turns_the_one_into_the_other(mirror, states):
