@@ -40,6 +40,7 @@ from sync.sandbox.filetypes import mime_type
 from sync.selection import Selection, owner_of
 from sync.stop import Stop
 from sync.target import Hands
+from sync.wanted import places
 from sync.watch import Watch
 
 _USER = "drill"
@@ -196,11 +197,10 @@ def _database(folder: Path) -> str:
 def _copy_mirror(hands: Hands, snapshot: Snapshot, url: str) -> None:
     """Copy what a restore works with: `prepare` reads no more than this."""
     mirror, owner = hands.mirror, owner_of(hands.mirror)
-    wanted = {
-        hands.target: None,
-        snapshot.source: snapshot.id,
-        owner: mirror.sibling(snapshot.id, owner),
-    }
+    wanted: dict[Source, set[int]] = {hands.target: set(), snapshot.source: set(), owner: set()}
+    for source, at in places(mirror, hands.kinds, owner, snapshot).values():
+        if at is not None:
+            wanted[source].add(at)
     copy = Mirror(url, hands.kinds, mirror.stop)
     try:
         copy.migrate()

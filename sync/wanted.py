@@ -44,7 +44,7 @@ def choose_snapshot(
     snapshot_id: int | None = None,
     at: datetime | None = None,
 ) -> Snapshot:
-    """The snapshot to go back to: of one Memori, by default its latest complete one.
+    """The snapshot to go back to: of one Memori, by default the latest that is of any use.
 
     Raises:
         UsageError: which one is not clear, or there is none.
@@ -68,17 +68,27 @@ def choose_snapshot(
         return found[0]
     if len(sources) != 1:
         raise UsageError(f"say which Memori to restore: {names}", "add --memori")
-    # What a restore saw before and after itself is there to be named, not to be meant.
-    found = [
-        each
-        for each in found
-        if each.status is Status.COMPLETE
-        and each.reason not in (BEFORE, AFTER)
-        and (at is None or each.started_at <= at)
-    ]
+    usable = [each for each in found if is_usable(each)]
+    found = [each for each in usable if at is None or each.started_at <= at]
     if not found:
-        raise UsageError(f"there is no complete snapshot of {sources[0].name!r} to go back to")
+        first = f"the first one is {usable[0].id}, of {_told(usable[0])}" if usable else ""
+        raise UsageError(f"there is no snapshot of {sources[0].name!r} to go back to", first)
     return found[-1]
+
+
+def is_usable(snapshot: Snapshot) -> bool:
+    """Did a snapshot see any kind whole, and was it no restore's?
+
+    A file that cannot be had, or a kind that is held back, takes nothing from the others; how old
+    each kind is tells `ages`. What a restore saw before and after itself is there to be named, not
+    to be meant.
+    """
+    has_seen = any(each.status is Status.COMPLETE for each in snapshot.kinds.values())
+    return has_seen and snapshot.reason not in (BEFORE, AFTER)
+
+
+def _told(snapshot: Snapshot) -> str:
+    return f"{snapshot.started_at.astimezone():%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,11 @@ class Age:
 
     proven: Snapshot | None
     why: str
+
+    def taken_at(self, chosen_id: int | None) -> int | None:
+        """The snapshot whose state is taken, where another one was chosen."""
+        is_there = self.proven is not None and self.proven.status is not Status.FORGOTTEN
+        return self.proven.id if self.why and self.proven and is_there else chosen_id
 
 
 def ages(
@@ -119,6 +134,7 @@ def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
         for each in snapshots
         if each.source == chosen.source
         and each.id <= chosen.id
+        and (each.id == chosen.id or each.reason not in (BEFORE, AFTER))
         and kind in each.kinds
         and each.kinds[kind].status is Status.COMPLETE
     ]
@@ -128,6 +144,29 @@ def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
     is_partial = kind in chosen.kinds and chosen.kinds[kind].status is Status.INCOMPLETE
     lack = "saw it only in part" if is_partial else "did not see it"
     return Age(last, f"snapshot {chosen.id} {lack}")
+
+
+def places(
+    mirror: Mirror, kinds: Mapping[str, Kind], owner: Source, snapshot: Snapshot
+) -> dict[str, tuple[Source, int | None]]:
+    """{kind: whose state is taken, and as of which snapshot}, None for what is there now.
+
+    Args:
+        mirror: where it is kept.
+        kinds: those that take part.
+        owner: the account.
+        snapshot: of a Memori, that is gone back to.
+    """
+    old = ages(mirror.snapshots(), snapshot, kinds)
+    chosen = {
+        Scope.MEMORI: (snapshot.source, snapshot.id),
+        Scope.ACCOUNT: (owner, mirror.sibling(snapshot.id, owner)),
+    }
+    return {
+        name: (source, old[name].taken_at(at) if name in old else at)
+        for name, kind in kinds.items()
+        for source, at in [chosen[kind.scope]]
+    }
 
 
 def read_wanted(
@@ -153,13 +192,13 @@ def read_wanted(
     """
     origin = snapshot.source
     is_copy = target.remote_id != origin.remote_id
-    account_snapshot = mirror.sibling(snapshot.id, owner)
+    taken = places(mirror, kinds, owner, snapshot)
     objects: dict[Ident, Document] = {}
     others: dict[Ident, Document] = {}
     damaged: set[Ident] = set()
     for kind in kinds.values():
         is_own = kind.scope is Scope.MEMORI
-        source, at = (origin, snapshot.id) if is_own else (owner, account_snapshot)
+        source, at = taken[kind.name]
         for key, document in mirror.past.proven_state(source, kind, at):
             if document is None:
                 damaged.add((kind.name, key))
@@ -180,7 +219,7 @@ def read_wanted(
     for kind in (each for each in kinds.values() if is_file(each)):
         # What the account had itself and had lost by then is nobody else's, and was gone.
         keys = [key for name, key in unlisted if name == kind.name]
-        for key in mirror.past.gone(owner, kind, keys, account_snapshot):
+        for key in mirror.past.gone(owner, kind, keys, taken[kind.name][1]):
             del unlisted[kind.name, key]
     whole = {**objects, **foreign, **unlisted}
     files = _stored_files(mirror, kinds, whole)

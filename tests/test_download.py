@@ -218,6 +218,24 @@ def test_what_is_not_the_whole_file_is_not_kept(access, store, host, answer, err
     assert left(store) == []
 
 
+PAGE_TEXT = b"\n<!DOCTYPE html><html><body>Log in first</body></html>"
+
+
+@pytest.mark.parametrize("mime_type", ["image/png", "text/plain", "application/octet-stream"])
+def test_a_page_is_no_picture_whatever_it_says_it_is(access, store, host, mime_type):
+    host.files["/a.png"] = says(PAGE_TEXT, mime_type)
+    with pytest.raises(BadAnswer, match="a web page came"):
+        get(access, store, host)
+    assert left(store) == []
+
+
+def test_a_text_may_begin_as_a_page_does(access, store, host):
+    host.files["/a.txt"] = says(PAGE_TEXT, "text/plain")
+    ref = FileRef(f"{host.url}/a.txt", f"{host.url}/a.txt")
+    with store.receive() as incoming:
+        assert download(access, ref, incoming, "", Limits()) == "text/plain"
+
+
 def drip(call: Call) -> None:
     call.start(Content_Length=10**6)
     for _ in range(100):

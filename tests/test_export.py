@@ -30,9 +30,10 @@ from sync.export.markdown import fenced, inline, link
 from sync.export.sheet import cell, csv_table
 from sync.kind import Scope
 from sync.kinds import KINDS
+from sync.mirror.apply import Tally
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import FileCounts, Snapshot, Source, Status
+from sync.mirror.values import FileCounts, KindResult, Snapshot, Source, Status
 from sync.sandbox import Sandbox, World
 
 NAMES = [
@@ -570,11 +571,12 @@ def test_of_an_agent_the_latest_complete_backup_counts_and_then_whatever_there_i
 
     def seen(number: int, status: Status, reason: str = "manual") -> Snapshot:
         at = datetime(2026, 11, number, tzinfo=UTC)
-        return Snapshot(number, number, guide, at, at, status, reason, None, FileCounts())
+        kinds = {"person": KindResult(status, Tally())}
+        return Snapshot(number, number, guide, at, at, status, reason, None, FileCounts(), kinds)
 
     restored = seen(1, Status.COMPLETE, "before_restore")
     failed, first = seen(2, Status.FAILED), seen(3, Status.COMPLETE)
-    later = [seen(4, Status.INCOMPLETE), seen(5, Status.RUNNING), seen(6, Status.FORGOTTEN)]
+    later = [seen(4, Status.FAILED), seen(5, Status.RUNNING), seen(6, Status.FORGOTTEN)]
     again = seen(7, Status.COMPLETE, "after_restore")
     every = [restored, failed, first, *later, again]
 

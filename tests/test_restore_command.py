@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from test_commands import PROGRAM
-from workplace import Workplace, restore, what_is_there, writes
+from workplace import Workplace, add_memory, add_people, restore, what_is_there, writes
 
 from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World, demo_world
 
@@ -110,7 +110,7 @@ def test_a_session_of_its_own_is_all_that_a_restore_opens(work: Workplace, sandb
         (["--snapshot", "99"], "Guide has no snapshot 99"),
         (["--snapshot", "1"], "Guide has no snapshot 1"),
         (["--snapshot", "2", "--at", "2030-01-01"], "either"),
-        (["--at", "1999-01-01"], "no complete snapshot"),
+        (["--at", "1999-01-01"], "no snapshot of 'Guide' to go back to"),
         (["--kind", "badge"], "cannot restore badge"),
         (["--key", "x"], "exactly one --kind"),
         (["--kind", "person", "--key", "ghost"], "holds no ghost"),
@@ -680,9 +680,10 @@ def test_a_restore_says_which_kinds_its_snapshot_lacks_and_how_old_they_are(
         workplace.backup("--kind", "person")
         workplace.backup(code=3)
         latest = workplace.run("restore", "--dry-run")
-        assert "memory is as of snapshot 2 of " in latest.out
-        assert "snapshot 4 did not see it" in latest.out
-        assert "person is" not in latest.out
+        assert "snapshot 6" in latest.out
+        assert "person is as of snapshot 4 of " in latest.out
+        assert "snapshot 6 did not see it" in latest.out
+        assert "memory is" not in latest.out
         named = workplace.run("restore", "--dry-run", "--snapshot", "6", "--json").json
     assert named["kinds"]["person"] == {"snapshot_id": 4, "lacks": "snapshot 6 did not see it"}
     assert named["kinds"]["memory"] == {"snapshot_id": 6, "lacks": None}
@@ -701,3 +702,46 @@ def test_a_restore_from_a_kind_that_was_never_seen_whole_says_so(
         workplace.settle(sandbox)
         shown = workplace.run("restore", "--dry-run", "--snapshot", "2")
     assert "person was never seen whole: snapshot 2 saw it only in part" in shown.out
+
+
+def test_a_file_that_cannot_be_had_keeps_no_content_from_coming_back(work: Workplace, world: World):
+    guide = world.agent("Guide")
+    work.backup()
+    guide.memories["m-tale-1"]["answers"][0]["text"] += " https://x.y/api/v2/asset/pic.png@32x32"
+    add_memory(guide, "m-later")
+    assert work.backup(code=3)["snapshots"][1]["status"] == "incomplete"
+    del guide.memories["m-later"]
+    plan = work.run("restore", "--dry-run", "--json").json
+    assert ("create", "m-later") in [(each["op"], each["key"]) for each in plan["plan"]]
+
+
+def test_a_kind_that_waits_for_an_answer_keeps_no_other_from_coming_back(
+    work: Workplace, world: World
+):
+    guide = world.agent("Guide")
+    add_people(guide, 30)
+    work.backup()
+    for key in [each for each in guide.people if each.startswith("p-new")]:
+        del guide.people[key]
+    add_memory(guide, "m-later")
+    work.backup(code=6)
+    del guide.memories["m-later"]
+    plan = work.run("restore", "--dry-run", "--json", "--kind", "memory").json
+    assert ("create", "m-later") in [(each["op"], each["key"]) for each in plan["plan"]]
+    plan = work.run("restore", "--dry-run", "--json").json
+    assert plan["steps"]["create"] >= 31
+    assert plan["kinds"]["person"]["lacks"]
+
+
+def test_what_a_look_at_a_plan_noted_as_gone_comes_back_after_a_limited_run_too(
+    work: Workplace, world: World
+):
+    guide = world.agent("Guide")
+    work.backup()
+    del guide.people["p-anna-1"]
+    assert work.run("restore", "--dry-run", "--json").json["steps"]["create"] == 1
+    work.backup("--kind", "memory")
+    for each in ("--dry-run", "--drill"):
+        assert work.run("restore", each, "--json", "--yes").json["steps"]["create"] == 1
+    assert restore(work)["verified"] is True
+    assert "Anna" in [each["name"] for each in guide.people.values()]

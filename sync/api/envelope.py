@@ -36,6 +36,15 @@ _FILES_OF: Mapping[str, frozenset[str]] = {
     PROBLEM: frozenset(),
 }
 """{MIME type in which answers come: extensions of files that may have it, too}."""
+_NO_TEXT = ("image/", "audio/", "video/", "font/", "application/pdf", "application/xhtml+xml")
+_NO_TEXTS = frozenset({
+    "png", "jpg", "jpeg", "gif", "webp", "bmp", "ico", "tif", "tiff", "heic", "avif",
+    "mp3", "m4a", "wav", "ogg", "oga", "aac", "flac", "mp4", "m4v", "mov", "webm", "avi", "mkv",
+    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "odp", "epub",
+    "zip", "gz", "7z", "rar", "glb", "fbx", "usdz", "woff", "woff2", "ttf", "otf",
+})  # fmt: skip
+"""Extensions of files that are no text."""
+_PAGE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html[\s>])", re.IGNORECASE)
 _LATER = frozenset({408, TOO_MANY, 500, 502, 503, 504})
 _ELSEWHERE = "check `backend_url` and `engine_url`"
 _SESSION_NAMED = re.compile(r"(session with id\s*\"?)[^\"\s]+", re.IGNORECASE)
@@ -104,6 +113,19 @@ def is_answer(data: bytes, mime_type: str, file_name: str) -> bool:
     if extension in _JSON_FILES:
         return "requestID" in answer and _code(answer) not in (None, 0)
     return _code(answer) is not None
+
+
+def is_page_instead(start: bytes, mime_type: str, file_name: str) -> bool:
+    """Do the bytes begin as a web page does, where something else was promised?
+
+    Args:
+        start: of the body.
+        mime_type: that it comes with.
+        file_name: of what was asked for; a text may well begin so.
+    """
+    extension = PurePosixPath(file_name).suffix[1:].lower()
+    promised = mime_type.startswith(_NO_TEXT) or extension in _NO_TEXTS
+    return promised and extension not in _FILES_OF[PAGE] and _PAGE_START.match(start) is not None
 
 
 def refusal(name: str, code: int, message: str) -> RemoteError:

@@ -30,6 +30,7 @@ from sync.api.envelope import (
     PROBLEM,
     RANGE_NOT_SATISFIABLE,
     is_answer,
+    is_page_instead,
     read_envelope,
 )
 from sync.api.path import fill, name_of
@@ -297,6 +298,8 @@ class Transport:
                 raise NotFound(f"{name_of(route)}: HTTP 404", code=NOT_FOUND)
             self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
+        if is_page_instead(start, mime_type, file_name):
+            raise BadAnswer(f"{name_of(route)}: a web page came where a file was asked for")
         if not start:
             # No one can upload an empty file (aisuru-api.md 9, code -504).
             raise BadAnswer(f"{name_of(route)}: the file came empty")

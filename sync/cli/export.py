@@ -40,7 +40,7 @@ def command(
     beside it under the names that people gave them, and all of it as JSON. README.txt in it says
     what is where, and `sha256sum -c SHA256SUMS` proves that it is as it was written.
 
-    By default all agents and the account, each as of its latest complete snapshot. Needs no
+    By default all agents and the account, each as of its latest usable snapshot. Needs no
     network, and goes on beside a backup. PINs of people are shown as stars unless --with-pins
     is given. Exit code 3 means that some files were never stored, or a kind was never seen whole;
     4, that something is damaged. It is named, and everything else is there.

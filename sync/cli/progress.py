@@ -18,12 +18,21 @@ def progress() -> Iterator[Watch]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[tuple[str, str], TaskID] = {}
+        tasks: dict[str, TaskID] = {}
+        sources: set[str] = set()
 
         def watch(source: str, what: str, done: int, total: int | None) -> None:
-            name = (source, what)
-            if name not in tasks:
-                tasks[name] = bars.add_task(f"{source}: {what}", total=total)
-            bars.update(tasks[name], completed=done, total=total)
+            if source not in sources:
+                # All bars are drawn again and again: those of hundreds of agents would take longer
+                # than what they tell of.
+                for each in tasks.values():
+                    bars.remove_task(each)
+                tasks.clear()
+                sources.clear()
+                sources.add(source)
+            if what not in tasks:
+                tasks[what] = bars.add_task(f"{source}: {what}", total=total)
+            # More may come than was counted.
+            bars.update(tasks[what], completed=done, total=total and max(total, done))
 
         yield watch

@@ -61,7 +61,7 @@ def command(
     drill: bool,
     yes: bool,
 ) -> Reply:
-    """Bring an agent back to its latest complete snapshot, or to another one, or parts of it.
+    """Bring an agent back to its latest usable snapshot, or to another one, or parts of it.
 
     First the agent is listed anew and the plan is shown: nothing is sent before you agree.
     Missing objects are created again, changed ones are patched, lost files uploaded. Nothing is

@@ -7,9 +7,8 @@ from datetime import datetime
 from sync.errors import StorageError, UsageError
 from sync.kind import Kind, Scope
 from sync.mirror.mirror import Mirror
-from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
-from sync.wanted import Age, ages, choose_snapshot
+from sync.wanted import Age, ages, choose_snapshot, is_usable
 
 _HALF = (Status.RUNNING, Status.FORGOTTEN)
 
@@ -71,7 +70,7 @@ def choose(
     snapshot_id: int | None,
     at: datetime | None,
 ) -> Choice:
-    """Choose the latest complete snapshot of each agent, or what was asked for.
+    """Choose the latest usable snapshot of each agent, or what was asked for.
 
     Raises:
         UsageError: there is no such agent or snapshot, or nothing was backed up by then.
@@ -118,7 +117,7 @@ def choose(
 
 
 def latest(snapshots: Sequence[Snapshot], source: Source, at: datetime | None) -> Snapshot | None:
-    """The latest complete snapshot of a source, or the latest at all where none is. Pure.
+    """The latest snapshot of a source that is of any use, else the latest at all. Pure.
 
     Args:
         snapshots: of any source, oldest first.
@@ -133,9 +132,7 @@ def latest(snapshots: Sequence[Snapshot], source: Source, at: datetime | None) -
         and (at is None or each.started_at <= at)
     ]
     # What only a restore has ever listed is better than nothing.
-    mine = [each for each in mine if each.reason not in (BEFORE, AFTER)] or mine
-    whole = [each for each in mine if each.status is Status.COMPLETE]
-    found = whole or mine
+    found = [each for each in mine if is_usable(each)] or mine
     return found[-1] if found else None
 
 

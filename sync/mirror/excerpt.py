@@ -4,7 +4,7 @@ Rows are copied as they are, ids and damage included, so that whatever is read f
 what would be read from the mirror itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,14 +15,14 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
 
 
-def copy_excerpt(mirror: Mirror, into: Mirror, wanted: Mapping[Source, int | None]) -> None:
+def copy_excerpt(mirror: Mirror, into: Mirror, wanted: Mapping[Source, Collection[int]]) -> None:
     """Copy all snapshots, files and key maps, and of some sources what was and what is there.
 
     Args:
         mirror: only read.
         into: migrated, and empty.
-        wanted: {source: id of the snapshot that is gone back to, or None}; the state at that
-            snapshot comes along, and the present one.
+        wanted: {source: ids of the snapshots that are gone back to}; the state at each comes
+            along, and the present one.
     """
     tables = mirror.tables
     change = tables.change
@@ -34,8 +34,8 @@ def copy_excerpt(mirror: Mirror, into: Mirror, wanted: Mapping[Source, int | Non
             change.c.snapshot_id <= snapshot_id,
             change.c.superseded_in > snapshot_id,
         )
-        for source, snapshot_id in wanted.items()
-        if snapshot_id is not None
+        for source, snapshot_ids in wanted.items()
+        for snapshot_id in snapshot_ids
     ]
     for table in (tables.source, tables.snapshot, tables.snapshot_kind, tables.key_map):
         _copy(mirror, into, sa.select(table), table)
