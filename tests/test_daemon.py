@@ -545,7 +545,7 @@ def test_an_address_that_is_taken_is_told(workplace: Workplace, sandbox: Sandbox
         port = taken.getsockname()[1]
         settled(workplace, sandbox, NIGHTLY.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
         outcome = workplace.run("daemon", "--json")
-    assert outcome.code == 8
+    assert outcome.code == 8, outcome
     assert f"cannot listen on 127.0.0.1:{port}" in outcome.json["error"]["message"]
 
 
