@@ -77,14 +77,15 @@ def choose_snapshot(
 
 
 def is_usable(snapshot: Snapshot) -> bool:
-    """Did a snapshot see any kind whole, and was it no restore's?
+    """Did a snapshot see any kind whole, is it kept, and was it no restore's?
 
     A file that cannot be had, or a kind that is held back, takes nothing from the others; how old
     each kind is tells `ages`. What a restore saw before and after itself is there to be named, not
     to be meant.
     """
     has_seen = any(each.status is Status.COMPLETE for each in snapshot.kinds.values())
-    return has_seen and snapshot.reason not in (BEFORE, AFTER)
+    is_kept = snapshot.status not in (Status.RUNNING, Status.FORGOTTEN)
+    return has_seen and is_kept and snapshot.reason not in (BEFORE, AFTER)
 
 
 def _told(snapshot: Snapshot) -> str:

@@ -142,6 +142,18 @@ def test_what_is_left_tells_no_lies(mirror, source, store):
             assert f"{fourth} of " in raised.value.hint
 
 
+def test_no_time_leads_back_to_what_is_forgotten(mirror, source, store):
+    for name in ("Anna", "Anna B.", "Anna C."):
+        see(mirror, source, [person("a", name)])
+    forget_all_but(mirror, store, Policy(last=2))
+    gone, first, last = mirror.snapshots()
+    assert gone.status is Status.FORGOTTEN
+    assert choose_snapshot(mirror, source.remote_id).id == last.id
+    with pytest.raises(UsageError) as raised:
+        choose_snapshot(mirror, source.remote_id, at=gone.started_at)
+    assert f"the first one is {first.id}" in raised.value.hint
+
+
 def test_what_is_gone_and_forgotten_is_told_as_that(mirror, source, store):
     see(mirror, source, [person("a", "Anna"), person("b", "Bea")])
     see(mirror, source, [person("b", "Bea")], gone=["a"])
