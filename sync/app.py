@@ -206,6 +206,8 @@ class App:
             raise UsageError(
                 "an application's key logs in by e-mail", "set `user` in [account] to the e-mail"
             )
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError("the application's key holds characters that no header can take")
         if not token and not (account.user and (password or key)):
             missing = "password" if account.user else "user"
             raise UsageError(

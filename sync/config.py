@@ -17,6 +17,7 @@ import platformdirs
 import structlog
 
 from sync.errors import UsageError
+from sync.kinds import KINDS
 from sync.link import origin_of
 from sync.mirror.database import parse_url
 from sync.retention import Keeping, keeping_problems
@@ -300,6 +301,10 @@ def _judge(config: Config) -> Iterator[str]:
     if any(each.job == "prune" for each in config.schedule) and not config.prune.says_anything:
         yield "job 'prune' in [[schedule]] needs [prune] to say what is kept"
     for entry in config.schedule:
+        if not config.backup.personal_data and any(
+            KINDS[n].is_personal for n in entry.kinds if n in KINDS
+        ):
+            yield "kinds in [[schedule]] name personal data: set personal_data in [backup]"
         yield from (f"{problem} in [[schedule]]" for problem in problems_of(entry))
 
 

@@ -598,6 +598,12 @@ def test_an_application_that_the_site_trusts_backs_up_for_the_owner(
     assert "/api/v2/Login" not in [each.template for each in sandbox.calls]
     assert key not in "".join(workplace.spoken)
 
+    for odd in ("ssh-rsa AAAA", "a key\nof two lines", "schlüssel"):
+        monkeypatch.setenv("AISURU_SYNC_TRUSTED_APP_KEY", odd)
+        refused = workplace.run("backup")
+        assert (refused.code, odd in refused.err) == (2, False), refused
+
     workplace.settle(sandbox)
+    monkeypatch.setenv("AISURU_SYNC_TRUSTED_APP_KEY", key)
     refused = workplace.run("backup")
     assert (refused.code, "by e-mail" in refused.err) == (2, True)

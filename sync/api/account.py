@@ -14,7 +14,7 @@ from sync.api.path import name_of
 from sync.api.remote import Access
 from sync.api.transport import Transport
 from sync.document import Document, storable
-from sync.errors import AccessDenied, AccountRefused, BadAnswer, Refused, RemoteError
+from sync.errors import AccessDenied, AccountRefused, BadAnswer, Refused, RemoteError, UsageError
 from sync.kind import Route, is_usable_key
 
 _LOGIN = Route("POST", "/api/v2/Login", "token")
@@ -263,7 +263,10 @@ def _signed(known: Credentials) -> str:
     with warnings.catch_warnings():
         # How long the key is, is for the site to say.
         warnings.simplefilter("ignore")
-        return jwt.encode(claims, known.trusted_app_key, algorithm="HS256")
+        try:
+            return jwt.encode(claims, known.trusted_app_key, algorithm="HS256")
+        except jwt.PyJWTError:
+            raise UsageError("the application's key is none to sign with", _CHECK_KEY) from None
 
 
 def is_giver(state: Any, giver_tag: str) -> bool:
