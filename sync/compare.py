@@ -243,7 +243,7 @@ class _Work:
     def _compare_kind(self, source: Source, kind: Kind, access: Access) -> Compared:
         held = audit.sample(self._mirror, source, kind, OBJECTS) if kind.get else []
         verdicts: Counter[Verdict] = Counter()
-        lives = access.find(kind, held, self._wishes.concurrency)
+        lives = access.find(kind, held)
         for document, found in zip(held, lives, strict=True):
             live = found and self._own_part(kind, found, document)
             judged = verdict(kind, document, live)

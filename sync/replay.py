@@ -70,12 +70,11 @@ class Replay:
         self._live = live
         self._failed_before = self._journal.failed_last()
 
-    def run(self, steps: Sequence[Step], concurrency: int) -> Generator[tuple[Step, str]]:
+    def run(self, steps: Sequence[Step]) -> Generator[tuple[Step, str]]:
         """Carry out steps, as they come if nothing makes one wait for another.
 
         Args:
             steps: in their order.
-            concurrency: how many at once.
 
         Yields:
             Each step that was tried, and why it was not done, or "".
@@ -88,12 +87,13 @@ class Replay:
         sorter.prepare()
         ready: list[int] = []
         running: dict[Future[str], int] = {}
-        pool = ThreadPoolExecutor(concurrency, thread_name_prefix="restore")
+        workers = self._access.transport.workers
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="restore")
         try:
             while sorter.is_active():
                 for number in sorter.get_ready():
                     heapq.heappush(ready, number)
-                while ready and len(running) < concurrency:
+                while ready and len(running) < workers:
                     number = heapq.heappop(ready)
                     running[pool.submit(copy_context().run, self._carry_out, steps[number])] = (
                         number

@@ -204,7 +204,7 @@ class Restore:
         replay.begin(self.plan, self._wanted.objects, live, successors)
         failures: list[Failure] = []
         try:
-            with closing(replay.run(self.plan.steps, hands.wishes.concurrency)) as tried:
+            with closing(replay.run(self.plan.steps)) as tried:
                 for number, (step, reason) in enumerate(tried, start=1):
                     watch(self.target.name, "restore", number, len(self.plan.steps))
                     if reason:

@@ -42,6 +42,8 @@ from sync.wording import counted
 
 PARTIAL = 3
 GUARDED = 6
+_ASKED = 256
+"""How many absent objects are held in memory and asked for before what came of it is noted."""
 
 
 @dataclass(frozen=True)
@@ -293,9 +295,9 @@ class OpenSnapshot:
 
     def _ask_each(self, access: Access, kind: Kind) -> None:
         """Ask the absent objects themselves, side by side; what lives is mirrored from that."""
-        absent, concurrency = self._staging.absent(kind), self._run.concurrency
-        while batch := list(islice(absent, 16 * concurrency)):
-            for document, live in zip(batch, access.find(kind, batch, concurrency), strict=True):
+        absent = self._staging.absent(kind)
+        while batch := list(islice(absent, _ASKED)):
+            for document, live in zip(batch, access.find(kind, batch), strict=True):
                 if live is None:
                     self._staging.note_gone(kind, kind.key_of(document))
                 else:

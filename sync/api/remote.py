@@ -115,9 +115,7 @@ class Access:
             raise BadAnswer(f"{name_of(route)}: there is no `{route.count}`")
         return Page([accept(kind, each) for each in found], count if is_counted else None)
 
-    def find(
-        self, kind: Kind, documents: Sequence[Document], concurrency: int
-    ) -> list[Document | None]:
+    def find(self, kind: Kind, documents: Sequence[Document]) -> list[Document | None]:
         """Objects as they are now, asked for side by side; None for what is not there.
 
         A session that has ended says the same of every object (aisuru-api.md 2). No session comes
@@ -126,14 +124,13 @@ class Access:
         Args:
             kind: a kind that has a `get`.
             documents: the objects as last seen: their fields address them.
-            concurrency: how many calls at once.
 
         Raises:
             as `Transport.call`, but `NotFound`.
         """
 
         def look(credential: Mapping[str, str]) -> list[Document | None]:
-            with ThreadPoolExecutor(concurrency, thread_name_prefix="find") as pool:
+            with ThreadPoolExecutor(self.transport.workers, thread_name_prefix="find") as pool:
                 found = list(pool.map(lambda each: self._find(kind, each, credential), documents))
             if None in found and not self._is_alive(credential):
                 raise CredentialGone(f"the {self._parameter} ended meanwhile", code=NOT_FOUND)

@@ -5,8 +5,9 @@ URL, because session IDs and tokens stand in the path (aisuru-api.md 1).
 """
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -71,10 +72,12 @@ class Transport:
         redactor: takes secrets out of the remote's own messages.
         stop: when asked for, waiting ends and every further call raises `Interrupted`.
         retry_s: how long one call may be repeated.
-        concurrency: how many calls go out side by side.
+        concurrency: how many calls are under way at once, however many threads ask.
 
     Attributes:
         repeats: how often a call had to be made again.
+        workers: how many threads keep that many calls under way: while some note what came of
+            theirs, others wait for the remote. One alone keeps to the order.
     """
 
     def __init__(
@@ -95,6 +98,8 @@ class Transport:
         self._proxies: dict[str, Any] = {}
         self._lines = (Lines(stop, GRACE_S), Lines(stop))
         self._http, self._files = (pool(concurrency, each) for each in self._lines)
+        self._turns = threading.Semaphore(concurrency)
+        self.workers = 2 * concurrency - 1
         self._log = structlog.get_logger("transport")
         self.repeats = 0
 
@@ -140,7 +145,9 @@ class Transport:
             with _payload(part, data) as payload:
                 payload["headers"] |= headers or {}
                 options = {**payload, "stream": True}
-                with self._request(self._http, route, path, **options) as response:
+                # A farewell waits for nobody.
+                turn = nullcontext() if parting else self._turns
+                with turn, self._request(self._http, route, path, **options) as response:
                     return self._read(route, response, whole(name_of(route), response.raw))
 
         return attempt() if parting else self.repeat(attempt, safe=route.is_safe)
