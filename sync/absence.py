@@ -6,6 +6,8 @@ can really have gone: a remote that shows an empty or a wrong agent would otherw
 
 from collections.abc import Collection, Mapping
 
+from sync.wording import in_line
+
 _FEW = 10
 _PART = 10
 _ALL = 3
@@ -67,21 +69,23 @@ def held_back(kind: str, absent: int, there: int, agreed: int | None, some: Coll
     )
 
 
-def too_many(kind: str, number: int, there: int, some: Collection[str]) -> str:
+def too_many(kind: str, number: int, there: int, agreed: int | None, some: Collection[str]) -> str:
     """What is told of deletions that a restore would make, but not without a human's word.
 
     Args:
         kind: of what would be deleted.
         number: how many.
         there: of how many.
+        agreed: how many a human expected, or None.
         some: what a few of them are called.
     """
+    doubt = "too many without your word" if agreed is None else f"and not {agreed}, as you said"
     return (
-        f"{number} of {there} would be deleted ({_told(some, number)}): too many without your word."
+        f"{number} of {there} would be deleted ({_told(some, number)}), {doubt}."
         f" If that is right: --accept-deletions {kind}={number}"
     )
 
 
 def _told(some: Collection[str], number: int) -> str:
-    names = [" ".join(each.split())[:_LONGEST] for each in some]
+    names = [in_line(each, _LONGEST) for each in some]
     return ", ".join([*names, "…"] if number > len(names) else names)

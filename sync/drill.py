@@ -32,8 +32,8 @@ from sync.kinds.file import FILE
 from sync.mirror.excerpt import copy_excerpt
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
-from sync.order import Objects, files_of
 from sync.plan import Plan
+from sync.refs import Objects, files_of
 from sync.restore import Restore, RestoreResult, prepare
 from sync.sandbox import Account, Agent, Asset, Sandbox, World
 from sync.sandbox.filetypes import mime_type

@@ -13,14 +13,13 @@ from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope, is_usable_key
 from sync.kinds.file import FILE
-from sync.lives import CREATED, Difference, Lives, net
+from sync.lives import CREATED, Difference, Lives, moved_urls, net
 from sync.mirror.database import BATCH
 from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source, Status
-from sync.order import is_file
-from sync.plan import moved_urls
 from sync.redact import STARS
+from sync.refs import is_file
 
 DIFFERENT = 20
 """Exit code of `diff --exit-code` where there are differences."""

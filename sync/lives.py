@@ -4,14 +4,15 @@ A key map says which key came back as which (P, P', P''). Two states of an objec
 if it had had one key always, and so are the refs and the URLs that point to it.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from sync.document import Document
 from sync.kind import Ident, Kind
-from sync.link import move_assets
+from sync.link import file_refs, move_assets
+from sync.refs import Objects, is_file
 
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 
@@ -32,7 +33,7 @@ class Lives:
         self._last: dict[Ident, str] = {}
         lives: dict[Ident, dict[str, int]] = {}
         for name, key in {*successors, *self._was}:
-            way = _way((name, key), successors)
+            way = _way_to_the_last((name, key), successors)
             self._last[name, key] = way[-1]
             lives.setdefault((name, way[-1]), {})[key] = len(way)
         self._keys = {
@@ -138,13 +139,48 @@ def _difference(
     return Difference(kind.name, new, moved, UPDATED, title, fields) if fields else None
 
 
+def follow(ident: Ident, successors: Mapping[Ident, str], live: Container[Ident] = ()) -> str:
+    """The key that an object has after all restores (P, P', P''), or the first that is live."""
+    _, *later = way = _way(ident, successors)
+    return next((key for key in later if (ident[0], key) in live), way[-1])
+
+
+def last_known(ident: Ident, successors: Mapping[Ident, str], live: Container[Ident]) -> Ident:
+    """The last key that a lost object had: what it comes back as is the successor of that one."""
+    name, (first, *later) = ident[0], _way(ident, successors)
+    lost = takewhile(lambda key: (name, key) not in live, later)
+    return name, [first, *lost][-1]
+
+
+def moved_urls(
+    wanted: Objects, live: Objects, matches: Mapping[Ident, str], kinds: Mapping[str, Kind]
+) -> dict[str, str]:
+    """{key of a file: its URL now} of the files whose asset came back under another name."""
+    urls: dict[str, str] = {}
+    for ident, key in matches.items():
+        kind = kinds[ident[0]]
+        if not is_file(kind):
+            continue
+        (name,) = kind.files
+        before, now = wanted[ident].get(name), live[kind.name, key].get(name)
+        if isinstance(before, str) and isinstance(now, str) and before != now:
+            urls |= {ref.key: now for ref in file_refs({name: before}, (name,), ())}
+    return urls
+
+
 def _way(ident: Ident, successors: Mapping[Ident, str]) -> list[str]:
-    """The keys from this one to the last; a ring ends at its least key."""
+    """The keys from this one on, each once."""
     name, key = ident
     way = [key]
-    while (key_after := successors.get((name, way[-1]))) is not None and key_after not in way:
-        way.append(key_after)
-    if key_after is not None:
-        ring = way[way.index(key_after) :]
+    while (after := successors.get((name, way[-1]))) is not None and after not in way:
+        way.append(after)
+    return way
+
+
+def _way_to_the_last(ident: Ident, successors: Mapping[Ident, str]) -> list[str]:
+    """The keys from this one to the last; a ring ends at its least key."""
+    way = _way(ident, successors)
+    if (again := successors.get((ident[0], way[-1]))) is not None:
+        ring = way[way.index(again) :]
         way = way[: way.index(min(ring)) + 1]
     return way

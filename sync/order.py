@@ -6,6 +6,7 @@ What does not hang together can be done side by side.
 """
 
 import graphlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -13,11 +14,10 @@ from typing import Any
 
 from sync.document import Document
 from sync.kind import Ident, Kind
-from sync.link import FileRef, file_refs
+from sync.link import file_refs
+from sync.refs import Objects, by_file, refs_of
 
 CREATE, UPDATE, UPLOAD, REPLACE, DELETE = "create", "update", "upload", "replace", "delete"
-Objects = Mapping[Ident, Document]
-"""A state: every object by kind and key."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,20 @@ def _family(step: Step, kind: Kind) -> Any:
     if kind.parent:
         return kind.parent.kind, step.document.get(kind.parent.key)
     if kind.key_given:
-        return kind.name, _natural_order(step.ident[1])[0]
+        return kind.name, set_of(step.ident[1])
     return step.ident
+
+
+def set_of(key: str) -> str:
+    """The set that a key belongs to which the caller chose: `HELLO` of `HELLO_2`."""
+    return _natural_order(key)[0]
 
 
 def removals(extras: Collection[Ident], live: Objects, kinds: Mapping[str, Kind]) -> Iterator[Step]:
     """Steps that delete what is there too much, what refers to others first.
 
     What could not be made again stays. Children go with their parent, and stay with one that is
-    too much itself but stays.
+    too much itself but stays. The last key of a set stays: no set may become empty.
 
     Args:
         extras: all live objects that are not wanted.
@@ -102,6 +107,7 @@ def removals(extras: Collection[Ident], live: Objects, kinds: Mapping[str, Kind]
     """
     place = {name: number for number, name in enumerate(kinds)}
     going = []
+    sets = Counter((name, set_of(key)) for name, key in live)
     for name, key in extras:
         kind, document = kinds.get(name), live[name, key]
         if kind is None or kind.delete is None or kind.limits(document).no_create:
@@ -111,12 +117,9 @@ def removals(extras: Collection[Ident], live: Objects, kinds: Mapping[str, Kind]
         going.append((place[name], _natural_order(key), name, key))
     # The last of a set goes first, or the remote would give its index to another one.
     for _, _, name, key in sorted(going, reverse=True):
-        yield Step(DELETE, (name, key), key, live[name, key])
-
-
-def is_file(kind: Kind) -> bool:
-    """Are the objects of this kind files themselves, made by uploading?"""
-    return any(name in kind.assigned for name in kind.files) and kind.create is not None
+        sets[name, set_of(key)] -= 1
+        if sets[name, set_of(key)] or not kinds[name].key_given:
+            yield Step(DELETE, (name, key), key, live[name, key])
 
 
 def _with_needs(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[Ident, Step]:
@@ -130,30 +133,6 @@ def _with_needs(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[
         after = {elder[ident]} if ident in elder else set()
         done[ident] = replace(step, needs=frozenset(needs), after=frozenset(after))
     return done
-
-
-def files_of(kind: Kind, document: Document) -> set[FileRef]:
-    """The files that an object is, or names in its own fields; not those inside its texts."""
-    return file_refs({name: document.get(name) for name in kind.files}, kind.files, ())
-
-
-def by_file(objects: Objects, kinds: Mapping[str, Kind]) -> dict[str, Ident]:
-    """{key of a file: the object that is this file}."""
-    return {
-        ref.key: ident
-        for ident, document in objects.items()
-        if is_file(kinds[ident[0]])
-        for ref in files_of(kinds[ident[0]], document)
-    }
-
-
-def refs_of(kind: Kind, document: Document, files: Mapping[str, Ident]) -> Iterator[Ident]:
-    """The objects that a document refers to, by key or by the URL of their file."""
-    yield from kind.references(document)
-    if files:
-        for ref in file_refs(document, kind.files, ()):
-            if ref.key in files:
-                yield files[ref.key]
 
 
 def _elder_brothers(steps: Mapping[Ident, Step], kinds: Mapping[str, Kind]) -> dict[Ident, Ident]:

@@ -12,22 +12,11 @@ from typing import Any
 from sync.document import Document, map_texts
 from sync.field import Type
 from sync.kind import Ident, Kind
-from sync.link import file_refs, mentions_files, move_assets
-from sync.order import (
-    CREATE,
-    REPLACE,
-    UPDATE,
-    UPLOAD,
-    Objects,
-    Step,
-    by_file,
-    files_of,
-    in_order,
-    is_file,
-    refs_of,
-    removals,
-)
+from sync.link import mentions_files, move_assets
+from sync.lives import follow, moved_urls
+from sync.order import CREATE, REPLACE, UPDATE, UPLOAD, Step, in_order, removals, set_of
 from sync.recreate import disorders, made_in_order, needed, obstacle
+from sync.refs import Objects, by_file, files_of, is_file, refs_of
 
 _NEW = "(new)"
 
@@ -89,7 +78,8 @@ def plan(
     )
     steps: dict[Ident, Step] = {}
     losses: list[Loss] = []
-    lost = _lost(wanted, matches, kinds, stored)
+    sets = {(name, set_of(key)) for name, key in live if kinds[name].key_given}
+    lost = _lost(wanted, matches, kinds, stored, sets)
     for ident in (each for each in wanted if each in included and each not in matches):
         dangling = _dangling(ident, wanted, live, kinds, lost)
         step, reasons = _creation(kinds[ident[0]], ident, wanted[ident], lost, dangling)
@@ -158,30 +148,6 @@ def match(
     return matches
 
 
-def follow(ident: Ident, successors: Mapping[Ident, str], live: Container[Ident] = ()) -> str:
-    """The key that an object has after all restores (P, P', P''), or the first that is live."""
-    name, key = ident
-    seen = {key}
-    while (after := successors.get((name, key))) is not None and after not in seen:
-        seen.add(after)
-        key = after
-        if (name, key) in live:
-            break
-    return key
-
-
-def last_known(ident: Ident, successors: Mapping[Ident, str], live: Container[Ident]) -> Ident:
-    """The last key that a lost object had: what it comes back as is the successor of that one."""
-    name, key = ident
-    seen = {key}
-    while (after := successors.get((name, key))) is not None and after not in seen:
-        if (name, after) in live:
-            break
-        seen.add(after)
-        key = after
-    return name, key
-
-
 def _with_all_they_need(
     chosen: Collection[Ident],
     wanted: Objects,
@@ -203,22 +169,6 @@ def _with_all_they_need(
             waiting += [each for each in refs if each in wanted and each not in matches]
             waiting += children.get(ident, ())
     return included
-
-
-def moved_urls(
-    wanted: Objects, live: Objects, matches: Mapping[Ident, str], kinds: Mapping[str, Kind]
-) -> dict[str, str]:
-    """{key of a file: its URL now} of the files whose asset came back under another name."""
-    urls: dict[str, str] = {}
-    for ident, key in matches.items():
-        kind = kinds[ident[0]]
-        if not is_file(kind):
-            continue
-        (name,) = kind.files
-        before, now = wanted[ident].get(name), live[kind.name, key].get(name)
-        if isinstance(before, str) and isinstance(now, str) and before != now:
-            urls |= {ref.key: now for ref in file_refs({name: before}, (name,), ())}
-    return urls
 
 
 @dataclass(frozen=True)
@@ -350,13 +300,19 @@ def lacks(kind: Kind) -> list[str]:
 
 
 def _lost(
-    wanted: Objects, matches: Mapping[Ident, str], kinds: Mapping[str, Kind], stored: Container[str]
+    wanted: Objects,
+    matches: Mapping[Ident, str],
+    kinds: Mapping[str, Kind],
+    stored: Container[str],
+    sets: Container[Ident],
 ) -> dict[Ident, str]:
     """{ident: why} of objects that are not there and cannot be made."""
     lost = {}
     for ident in [each for each in wanted if each not in matches]:
         kind, document = kinds[ident[0]], wanted[ident]
         reason = kind.not_restorable or kind.limits(document).no_create
+        if kind.key_given and (kind.name, set_of(ident[1])) not in sets:
+            reason = reason or "the agent has no such set of keys, and none can be made"
         if is_file(kind) and not any(ref.key in stored for ref in files_of(kind, document)):
             reason = reason or "its file was never stored"
         if reason:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from sync.document import Document
 from sync.kind import Ident, Kind
-from sync.order import CREATE, REPLACE, Objects, Step, is_file
+from sync.order import CREATE, REPLACE, Step
+from sync.refs import Objects, is_file
 
 
 def obstacle(kind: Kind, document: Document, now: Document, *, is_needed: bool) -> str:

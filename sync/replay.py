@@ -16,9 +16,11 @@ from sync.errors import AccessDenied, BadAnswer, Refused, RemoteError, Unavailab
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import move_assets
+from sync.lives import last_known, moved_urls
 from sync.mirror.journal import Journal
-from sync.order import DELETE, REPLACE, UPDATE, UPLOAD, Objects, Step, files_of, waits
-from sync.plan import Plan, last_known, moved_urls
+from sync.order import DELETE, REPLACE, UPDATE, UPLOAD, Step, waits
+from sync.plan import Plan
+from sync.refs import Objects, files_of
 
 
 class Replay:

@@ -13,11 +13,14 @@ from sync.absence import SOME, Acceptance, is_suspicious, too_many
 from sync.backup import backup, choose_agent, password_of
 from sync.errors import BadAnswer, Interrupted, SyncError, worst
 from sync.kind import Ident, Kind, Scope
+from sync.lives import follow, last_known
 from sync.mirror.journal import Journal
+from sync.mirror.standing import PastRestore, restores
 from sync.mirror.tables import AFTER, BEFORE
-from sync.mirror.values import Snapshot, Status
-from sync.order import CREATE, DELETE, Objects, Step, files_of, is_file
-from sync.plan import Loss, Plan, follow, lacks, last_known, plan
+from sync.mirror.values import Snapshot, Source, Status
+from sync.order import CREATE, DELETE, Step
+from sync.plan import Loss, Plan, lacks, plan
+from sync.refs import Objects, files_of, is_file
 from sync.replay import Replay
 from sync.resume import Resumption
 from sync.selection import Selection, check_kinds, choose, owner_of, restorable
@@ -125,6 +128,7 @@ class Restore:
         plan: what will be done.
         resumed: the earlier restore that is gone on with, or None.
         unlisted: files of others that are there, though no list of the account shows them.
+        undoes: the restore that went back to another snapshot since this one was taken, or None.
     """
 
     def __init__(
@@ -150,6 +154,7 @@ class Restore:
         self._selection = selection
         self.resumed = resumed
         self.unlisted = there.unlisted
+        self.undoes = _undone_by(snapshot, there.source, restores(hands.mirror))
         self._surplus = _surplus(selection, there.kinds, ages) if selection.delete_extra else {}
         # Nobody else writes to the mirror meanwhile.
         self._live = there.live(wanted.objects)
@@ -310,6 +315,20 @@ class Restore:
         return damaged if self._chosen is None else damaged & self._chosen
 
 
+def _undone_by(
+    snapshot: Snapshot, target: Source, past: Sequence[PastRestore]
+) -> PastRestore | None:
+    """The last restore of a Memori, if what it brought back was not in a later snapshot. Pure."""
+    of_target = [each for each in past if each.target.id == target.id]
+    is_undone = (
+        of_target
+        and snapshot.source.id == target.id
+        and of_target[-1].started_at > snapshot.started_at
+        and of_target[-1].snapshot_id != snapshot.id
+    )
+    return of_target[-1] if is_undone else None
+
+
 def _surplus(
     selection: Selection, kinds: Mapping[str, Kind], ages: Mapping[str, Age]
 ) -> dict[str, str]:
@@ -333,7 +352,8 @@ def _too_many(
         there = sum(1 for each in live if each[0] == name)
         if is_suspicious(len(doomed), there) and not accepted.take(name, len(doomed)):
             some = [kind.name_of(each.document) or each.live_key for each in doomed[:SOME]]
-            held[name] = too_many(name, len(doomed), there, some)
+            agreed = accepted.number(name)
+            held[name] = too_many(name, len(doomed), there, agreed, some)
     return held
 
 

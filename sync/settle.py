@@ -11,10 +11,11 @@ from sync.errors import BadAnswer, NotFound, RemoteError
 from sync.files import FileStore
 from sync.kind import Kind
 from sync.link import FileRef
+from sync.lives import last_known
 from sync.mirror.journal import Begun
 from sync.mirror.mirror import Mirror
-from sync.order import CREATE, REPLACE, UPLOAD, files_of, is_file
-from sync.plan import last_known
+from sync.order import CREATE, REPLACE, UPLOAD
+from sync.refs import files_of, is_file
 from sync.target import Target
 from sync.twin import find_twins
 

@@ -35,8 +35,8 @@ from sync.mirror.apply import Tally
 from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
-from sync.order import is_file
 from sync.outcome import FileTrouble, FileTroubles, results_of, snapshot_status
+from sync.refs import is_file
 from sync.watch import Watch
 from sync.wording import counted
 

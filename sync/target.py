@@ -15,11 +15,11 @@ from sync.errors import AccountRefused, BadAnswer, CredentialGone, Refused
 from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import FileRef, file_refs
+from sync.lives import follow
 from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
-from sync.order import Objects
-from sync.plan import follow
+from sync.refs import Objects
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sync.link import FileRef, file_refs
 from sync.mirror.mirror import Mirror
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
-from sync.order import Objects, by_file, files_of, is_file
+from sync.refs import Objects, by_file, files_of, is_file
 
 _LONGEST_NAME = 100
 

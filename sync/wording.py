@@ -6,6 +6,11 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def in_line(text: str, longest: int) -> str:
+    """A text as one line of at most so many characters."""
+    return " ".join(text.split())[:longest]
+
+
 def sized(size_bytes: int) -> str:
     """A size in the largest unit of which there is one: `17 bytes`, `4.5 MiB`."""
     if size_bytes < _KIB:

@@ -65,6 +65,18 @@ def test_a_second_clone_sends_nothing_and_a_later_one_only_what_changed(
     assert len(world.assets) == 2
 
 
+def test_a_set_of_messages_that_the_other_agent_has_not_is_told_and_not_tried(
+    work: Workplace, sandbox: Sandbox, guide: Agent, twin: Agent
+):
+    guide.localization_keys["HELLO_1"] = {"key": "HELLO_1", "value": "hello"}
+    work.first_backup()
+    result = clone(work)
+    assert (result["verified"], result["failed"]) == (True, 0)
+    reasons = {each["key"]: each["reason"] for each in result["not_restorable"]}
+    assert "no such set of keys" in reasons["HELLO_1"]
+    assert not [each for each in writes(sandbox) if each.startswith("POST") and "Localiz" in each]
+
+
 def test_what_it_has_of_the_same_nature_is_changed_and_not_doubled(
     work: Workplace, guide: Agent, twin: Agent
 ):

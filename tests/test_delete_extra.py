@@ -64,6 +64,16 @@ def test_a_set_of_messages_is_cut_back_from_its_end(work: Workplace, world: Worl
     assert what_is_there(world) == before
 
 
+def test_the_last_key_of_a_set_stays_because_no_set_may_become_empty(work: Workplace, guide: Agent):
+    work.first_backup()
+    for number in (1, 2, 3):
+        name = f"HELLO_{number}"
+        guide.localization_keys[name] = {"key": name, "value": f"hello {number}"}
+    assert restore(work, "--delete-extra")["steps"]["delete"] == 2
+    assert "HELLO_1" in guide.localization_keys
+    assert restore(work, "--delete-extra")["steps"]["delete"] == 0
+
+
 def test_only_what_is_chosen_goes(work: Workplace, guide: Agent):
     work.first_backup()
     add_people(guide, 1)
@@ -97,7 +107,8 @@ def test_more_than_anyone_would_believe_stays_until_a_human_agrees(
     assert "--accept-deletions person=30" in result["held"]["person"]
     assert guide.memories["m-hours-1"]["title"] != "Changed"
     assert not [each for each in writes(sandbox) if each.startswith("DELETE")]
-    restore(work, "--delete-extra", "--accept-deletions", "person=29", code=6)
+    again = restore(work, "--delete-extra", "--accept-deletions", "person=29", code=6)
+    assert "and not 29, as you said" in again["held"]["person"]
     restore(work, "--delete-extra", "--accept-deletions", "person=30")
     assert len(guide.people) == 2
 

@@ -12,8 +12,8 @@ ROOT = Path(sync.__file__).parent
 LAYERS = {
     "errors": 0, "document": 0, "field": 0, "kind": 0, "link": 0, "redact": 0, "registry": 0,
     "retention": 0, "stop": 0, "watch": 0, "when": 0, "wording": 0,
-    "kinds": 1,
-    "api": 2, "mirror": 2, "files": 2, "lives": 2, "order": 2, "plan": 2, "recreate": 2,
+    "kinds": 1, "lives": 1, "refs": 1,
+    "api": 2, "mirror": 2, "files": 2, "order": 2, "plan": 2, "recreate": 2,
     "absence": 3, "backup": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3, "status": 3,
     "compare": 3, "outcome": 3, "export": 3, "prune": 3, "refetch": 3, "repair": 3,
     "restore": 3, "resume": 3, "selection": 3, "replay": 3, "settle": 3, "target": 3,
@@ -27,7 +27,7 @@ LAYERS = {
 BESIDE = {
     ("document", "errors"), ("field", "document"), ("kind", "document"), ("kind", "errors"),
     ("kind", "field"), ("link", "document"), ("link", "errors"), ("registry", "kind"),
-    ("stop", "errors"), ("when", "errors"),
+    ("stop", "errors"), ("when", "errors"), ("lives", "refs"),
     ("backup", "snapshot"), ("snapshot", "fetch"), ("snapshot", "absence"), ("backup", "absence"),
     ("snapshot", "outcome"), ("backup", "outcome"),
     ("restore", "backup"), ("restore", "replay"), ("restore", "resume"), ("restore", "selection"),

@@ -14,6 +14,7 @@ from sync.cli.door import ID, Door, Reply, table
 from sync.cli.door import command as make_command
 from sync.errors import Interrupted, UsageError
 from sync.redact import STARS
+from sync.wording import counted, in_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,8 +101,6 @@ def command(
         _goes_with_resume()
     if dry_run and drill:
         raise UsageError("give either --dry-run or --drill")
-    if not (dry_run or drill or yes or sys.stdin.isatty()):
-        raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")
     app = door.app()
     selection = Selection(
         frozenset(kinds), frozenset(keys), delete_extra, by_kind(accepted), recreate
@@ -117,6 +116,8 @@ def command(
         into = into or snapshot.source.remote_id
         is_copy = into not in (snapshot.source.remote_id, snapshot.source.name)
         check_selection(mirror, app.kinds, snapshot, selection, is_copy=is_copy)
+    if not (dry_run or drill or yes or sys.stdin.isatty()):
+        raise UsageError("nobody is there to agree to the plan", "add --yes, or --dry-run")
     if drill:
         return _drill(app, snapshot, into, selection)
     with app.restoring("a restore", into) as hands:
@@ -134,7 +135,7 @@ def command(
         if not yes and restore.plan.steps:
             door.draw(shown)
             if not click.confirm("Do this?", err=True):
-                raise Interrupted("as you say: nothing was sent")
+                raise Interrupted("nothing was sent, since you did not agree")
             shown = []
         with progress() as watch:
             result = restore.replay(watch)
@@ -205,10 +206,20 @@ def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
         rows = [_row(kinds[step.ident[0]], step) for step in plan.steps]
         text = [
             head + _counts_text(plan.steps),
+            *_undone_text(restore),
             "",
             table("op", "kind", "what", "fields", rows=rows),
         ]
     return [*text, *_ages_text(restore), *_held_text(restore), *_losses_text(restore, plan.losses)]
+
+
+def _undone_text(restore: "Restore") -> list[str]:
+    if restore.undoes is None:
+        return []
+    past = restore.undoes
+    when = f"{past.started_at.astimezone():%Y-%m-%d %H:%M}"
+    back_to = f"which went back to snapshot {past.snapshot_id}"
+    return [f"This undoes restore {past.id} of {when}, {back_to}."]
 
 
 def _ages_text(restore: "Restore") -> list[str]:
@@ -233,12 +244,12 @@ def plan_summary(restore: "Restore") -> "list[RenderableType]":
 
 def _row(kind: "Kind", step: "Step") -> tuple[str, str, str, str]:
     name = kind.name_of(step.document) or step.ident[1]
-    return step.op, kind.name, name[:_NAME], ", ".join(step.fields)
+    return step.op, kind.name, in_line(name, _NAME), ", ".join(step.fields)
 
 
 def _called(restore: "Restore", ident: "Ident") -> str:
     """An object as people are told of it: its kind, key and name."""
-    return " ".join(filter(None, (*ident, restore.name_of(ident)[:_NAME])))
+    return " ".join(filter(None, (*ident, in_line(restore.name_of(ident), _NAME))))
 
 
 def _losses_text(restore: "Restore", losses: "Iterable[Loss]") -> list[str]:
@@ -264,7 +275,7 @@ def _result_text(restore: "Restore", result: "RestoreResult") -> list[str]:
         lines.append(f"to try what is left: aisuru-sync restore --resume {result.restore_id}")
     scopes = (ident for ident in result.remaining.extras if ident[0] not in ("asset", "memori"))
     if newer := len(list(scopes)):
-        lines.append(f"{newer} objects are there that were not then; they stay")
+        lines.append(f"not there then, and left as it is: {counted(newer, 'object')}")
     return [*lines, *_losses_text(restore, result.remaining.losses)]
 
 
@@ -294,6 +305,7 @@ def _head(restore: "Restore") -> dict[str, Any]:
         },
         "steps": _counts(plan.steps),
         "held": restore.held,
+        "undoes": restore.undoes and restore.undoes.id,
         "done": 0,
         "failed": 0,
         "not_restorable": _losses_json(plan.losses),
