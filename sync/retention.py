@@ -16,10 +16,12 @@ from sync.errors import UsageError
 from sync.when import duration
 
 LATEST, SINCE, RESTORE, RUNNING, WITHIN = "latest", "since", "restore", "running", "within"
+BASE = "base"
 """Reasons to keep a run, besides the buckets of a policy.
 
 `latest`: the last complete sight of a source or of a kind of it. `since`: not complete, but newer
 than that. `restore`: a restore needs it. `running`: it is being made. `within`: young enough.
+`base`: what a later run that is kept did not see whole is taken from it.
 """
 
 _WHOLE = ""
@@ -154,6 +156,11 @@ def decide(
         for kind in {_WHOLE}.union(*(each.kinds for each in of_source)):
             for run_id, reason in _of_kind(of_source, kind, policy, now, zone):
                 reasons[run_id].add(reason)
+    kept = {run_id for run_id, why in reasons.items() if why}
+    while bases := {each for of in by_source.values() for each in _bases(of, kept)} - kept:
+        for run_id in bases:
+            reasons[run_id].add(BASE)
+        kept |= bases
     return Decision(
         {
             run: tuple(each for each in _ORDER if each in reasons[run])
@@ -191,6 +198,19 @@ def _of_kind(
                 yield each.run_id, name
 
 
+def _bases(sights: Sequence[Sight], kept: Collection[int]) -> Iterator[int]:
+    """Runs that hold what those that are kept did not see whole, of a source, newest first.
+
+    A restore takes such a kind as the last earlier backup saw it that saw it whole.
+    """
+    kinds = frozenset().union(*(each.kinds for each in sights))
+    whole: dict[str, int] = {}
+    for each in reversed(sights):
+        if each.run_id in kept:
+            yield from (whole[kind] for kind in kinds - each.whole if kind in whole)
+        whole |= dict.fromkeys(each.whole, each.run_id)
+
+
 def _when(sight: Sight) -> tuple[datetime, int]:
     return sight.started_at, sight.id
 
@@ -205,4 +225,4 @@ BUCKETS: Mapping[str, Callable[[Sight, datetime], Hashable]] = {
     "yearly": lambda _, local: local.year,
 }
 """{rule of a policy: in which of its buckets a sight is, at a local time}."""
-_ORDER = (LATEST, *BUCKETS, WITHIN, SINCE, RESTORE, RUNNING)
+_ORDER = (LATEST, *BUCKETS, WITHIN, SINCE, RESTORE, RUNNING, BASE)

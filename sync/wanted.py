@@ -97,7 +97,8 @@ class Age:
     """Where a restore takes a kind from.
 
     Attributes:
-        proven: the last snapshot up to the chosen one that listed the kind completely, or None.
+        proven: the last snapshot up to the chosen one that listed the kind completely and is kept,
+            or None.
         why: what the chosen snapshot lacks of it, or "".
     """
 
@@ -106,8 +107,7 @@ class Age:
 
     def taken_at(self, chosen_id: int | None) -> int | None:
         """The snapshot whose state is taken, where another one was chosen."""
-        is_there = self.proven is not None and self.proven.status is not Status.FORGOTTEN
-        return self.proven.id if self.why and self.proven and is_there else chosen_id
+        return self.proven.id if self.why and self.proven else chosen_id
 
 
 def ages(
@@ -136,6 +136,7 @@ def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
         if each.source == chosen.source
         and each.id <= chosen.id
         and (each.id == chosen.id or each.reason not in (BEFORE, AFTER))
+        and each.status is not Status.FORGOTTEN
         and kind in each.kinds
         and each.kinds[kind].status is Status.COMPLETE
     ]

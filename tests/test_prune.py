@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from test_mirror import see
-from workplace import Workplace, execute, writes
+from workplace import Workplace, add_people, execute, writes
 
 from sync import config
 from sync.app import App
@@ -548,6 +548,60 @@ def test_an_agent_that_is_gone_keeps_its_last_complete_state(
     told = work.run("prune", "--keep-last", "1", "--json").json
     assert [each["run_id"] for each in told["kept"]] == [2, 3]
     assert work.run("check").code == 0
+
+
+def test_what_a_kept_snapshot_did_not_see_whole_comes_back_as_before(
+    work: Workplace, world: World, sandbox: Sandbox
+):
+    """The guard held a loss back in run 2: its people are those that run 1 saw."""
+    guide = world.agent("Guide")
+    add_people(guide, 20)
+    work.backup()
+    with sandbox.lock:
+        for number in range(15):
+            del guide.people[f"p-new-{number}"]
+        guide.people["p-anna-1"]["name"] = "Anna B."
+    assert work.run("backup").code == 6
+    work.backup("--accept-deletions", "person=15")
+    guide.people["p-anna-1"]["name"] = "Anna C."
+    work.backup()
+    for run_id, year in ((1, 2020), (2, 2025), (3, 2020)):
+        execute(work, f"update snapshot set started_at = '{year}-01-01' where run_id = {run_id}")
+    plan = work.run("restore", "--snapshot", "4", "--dry-run", "--json").json
+    assert plan["kinds"]["person"]["snapshot_id"] == 2
+
+    told = work.run("prune", "--keep-last", "1", "--keep-within", "2000d", "--json").json
+
+    assert [(each["run_id"], each["reasons"][0]) for each in told["kept"][:2]] == [
+        (1, "base"),
+        (2, "within"),
+    ]
+    assert [each["run_id"] for each in told["forgotten"]] == [3]
+    assert work.run("restore", "--snapshot", "4", "--dry-run", "--json").json == plan
+
+
+def test_the_way_back_from_a_restore_that_was_gone_on_with_last_is_kept(
+    work: Workplace, world: World, sandbox: Sandbox, serve: Callable[..., Sandbox]
+):
+    guide = world.agent("Guide")
+    work.first_backup()
+    guide.people["p-anna-1"]["name"] = "Anna B."
+    work.backup()
+    del guide.memories["m-tale-1"]
+    fault = Fault("/memori/v2/Memory/*", method="POST", status=500)
+    with serve(world, faults=FaultSet([fault])) as broken:
+        work.settle(broken)
+        assert work.run("restore", "--snapshot", "2", "--yes").code == 3
+    work.settle(sandbox)
+    assert work.run("restore", "--snapshot", "4", "--yes").code == 0
+    guide.people["p-anna-1"]["information"] = "seen by the restore that goes on"
+    assert work.run("restore", "--resume", "1", "--yes").code == 0
+    work.backup()
+    work.backup()
+    ways = work.sql("select before_snapshot_id, resumed_snapshot_id from restore where id = 1")
+    told = work.run("prune", "--keep-last", "1", "--json").json
+    kept = {each for run in told["kept"] for each in run["snapshots"]}
+    assert set(ways[0]) <= kept
 
 
 def test_a_restore_whose_snapshot_is_forgotten_before_it_begins_sends_nothing(

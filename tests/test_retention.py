@@ -131,6 +131,27 @@ def test_what_restores_need_and_what_runs_is_kept():
     assert decision.forgotten == (3,)
 
 
+def test_what_a_kept_run_did_not_see_whole_is_kept_where_it_was_seen_whole():
+    whole = sight(1, "2026-11-01")
+    held = partial(sight(2, "2026-11-02"), {"memory"})
+    sights = [whole, sight(9, "2026-11-01T01:00", {"memory"}), held, sight(20, "2026-11-09")]
+    ids = [replace(each, id=n, run_id=n) for n, each in enumerate(sights, start=1)]
+    policy = Policy(within=timedelta(days=7))
+    assert kept(ids, policy) == {1: "base", 3: "within", 4: "latest within"}
+
+
+def test_a_base_that_lacks_something_itself_has_a_base():
+    days = [f"2026-11-0{day}" for day in (1, 2, 3, 4)]
+    sights = [
+        sight(2 * run + source, day, source=source, run=run)
+        for run, day in enumerate(days, start=1)
+        for source in (1, 2)
+    ]
+    sights[3], sights[4] = partial(sights[3]), partial(sights[4])
+    found = decide(sights, Policy(), NOW, BERLIN, needed={sights[5].id}).kept
+    assert found == {1: ("base",), 2: ("base",), 3: ("restore",), 4: ("latest",)}
+
+
 def test_a_policy_of_the_settings_tells_everything_that_is_wrong_with_it():
     wrong = Keeping(keep_last=-1, keep_yearly=-2, keep_within="soon")
     told = "\n".join(keeping_problems(wrong))
@@ -229,6 +250,16 @@ def test_the_newest_and_what_makes_a_source_fresh_stay_whatever_a_policy_says(hi
 
 def _when(sight: Sight) -> tuple[datetime, int]:
     return sight.started_at, sight.id
+
+
+@given(histories(), POLICIES)
+def test_what_a_restore_of_a_kept_snapshot_takes_is_kept(history, policy):
+    decision = judged(history, policy)
+    for each in (one for one in history if one.run_id in decision.kept):
+        older = [one for one in history if one.source_id == each.source_id and one.id < each.id]
+        for kind in frozenset().union(*(one.kinds for one in history)) - each.whole:
+            whole = [one for one in older if kind in one.whole]
+            assert not whole or whole[-1].run_id in decision.kept
 
 
 @given(histories(), st.integers(1, 4), st.sampled_from(sorted(BUCKETS)))

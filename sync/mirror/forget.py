@@ -78,15 +78,18 @@ def needed_by_restores(mirror: Mirror) -> set[int]:
     What the last restore into an agent found there stays as well: it is the way back from it.
     """
     restore, step = mirror.tables.restore, mirror.tables.restore_step
+    listed = sa.func.coalesce(restore.c.resumed_snapshot_id, restore.c.before_snapshot_id)
     is_open = sa.or_(
         restore.c.status != Status.COMPLETE,
         sa.exists().where(step.c.restore_id == restore.c.id, step.c.status == BEGUN),
     )
     ids = ("wanted_snapshot_id", "before_snapshot_id", "resumed_snapshot_id")
-    last = sa.select(sa.func.max(restore.c.id)).group_by(restore.c.source_id)
+    last = sa.select(sa.func.max(listed)).group_by(restore.c.source_id)
+    found_there = (restore.c.before_snapshot_id, restore.c.resumed_snapshot_id)
     queries = [
         sa.select(*(restore.c[name] for name in ids)).where(is_open),
-        sa.select(restore.c.before_snapshot_id).where(restore.c.id.in_(last)),
+        # One that was gone on with is as young as its last listing.
+        sa.select(*found_there).where(listed.in_(last)),
     ]
     with mirror.engine.connect() as connection:
         found = (row for query in queries for row in connection.execute(query))
