@@ -285,10 +285,10 @@ class OpenSnapshot:
                 self.exit_codes.append(GUARDED)
             elif kind.get:
                 self._ask_each(access, kind)
-            elif absent and (doubt := list_again()):
+            elif self._staging.has_absent(kind) and (doubt := list_again()):
                 held[kind.name] = doubt
                 self.exit_codes.append(PARTIAL)
-            elif absent:
+            else:
                 for document in self._staging.absent(kind):
                     self._staging.note_gone(kind, kind.key_of(document))
         return held

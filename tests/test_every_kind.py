@@ -155,6 +155,36 @@ def test_a_change_of_every_kind_is_kept_and_taken_back(
         assert what_matters(agent, kind) == before
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [each for each in RESTORABLE.values() if each.delete and not each.update],
+    ids=lambda kind: kind.name,
+)
+def test_what_no_update_can_change_is_made_again_once(
+    workplace: Workplace, serve: Callable[..., Sandbox], kind: Kind
+):
+    world = demo_world()
+    agent = world.agent(AGENT)
+    with serve(world) as sandbox:
+        workplace.settle(sandbox)
+        taken = workplace.first_backup()["snapshots"]
+        first = next(each["id"] for each in taken if each["source"]["name"] == AGENT)
+        before = what_matters(agent, kind)
+        document = list(of(agent, kind).values())[-1]
+        name = next(name for name in kind.create_only if isinstance(document.get(name), str))
+        document[name] = "another"
+        workplace.backup()
+
+        told = restore(workplace, "--snapshot", str(first), "--recreate", "--kind", kind.name)
+
+        assert (told["done"], told["verified"]) == (1, True)
+        assert what_matters(agent, kind) == before
+        again = restore(workplace, "--snapshot", str(first), "--recreate", "--kind", kind.name)
+        assert again["steps"] == {"create": 0, "update": 0, "delete": 0, "upload": 0}
+    ((number,),) = workplace.sql(f"select count(*) from {kind.name}")
+    assert number == len(documents(world, kind))
+
+
 def test_fields_that_nobody_knows_are_kept_for_every_kind_that_holds_no_secrets(
     workplace: Workplace,
 ):

@@ -27,6 +27,8 @@ from sync.retention import Sight
 
 _AT_ONCE = 4 * BATCH
 """How many changes go in one transaction."""
+_LOOKED_AT = 50_000
+"""How many changes are looked at between two moments in which a stop is heard."""
 
 
 def sights(mirror: Mirror) -> list[Sight]:
@@ -128,9 +130,13 @@ class Forgetting:
         with mirror.stop.shield(), connection.begin():
             self._scratch.metadata.create_all(connection, checkfirst=False)
             rows = iter(kept)
-            while part := list(islice(rows, BATCH)):
-                load(connection, self._scratch.kept, part)
-            self._find()
+            while some := list(islice(rows, BATCH)):
+                load(connection, self._scratch.kept, some)
+            analyse(connection, self._scratch.kept)
+        for part in self._all_changes():
+            self._find(part)
+        with mirror.stop.shield(), connection.begin():
+            self._spare()
             count = sa.select(sa.func.count()).select_from(self._scratch.going)
             self.changes = connection.execute(count).scalar_one()
             _, has_bytes = with_bytes(mirror)
@@ -179,14 +185,27 @@ class Forgetting:
         file = tables.kinds[FILE.name]
         name, has_bytes = with_bytes(self._mirror)
         ids = sa.select(going.c.id)
-        all_names = sa.union(
-            sa.select(name.label("sha256")).where(has_bytes, change.c.id.not_in(ids)),
+        named_now = sa.union(
             sa.select(file.c.sha256).where(file.c.sha256.is_not(None)),
             sa.select(step.c.sha256).where(step.c.sha256.is_not(None)),
         )
         with self._mirror.stop.shield(), self._connection.begin():
             self._connection.execute(sa.delete(needed))
-            self._connection.execute(sa.insert(needed).from_select(["sha256"], all_names))
+            self._connection.execute(sa.insert(needed).from_select(["sha256"], named_now))
+        for part in self._all_changes():
+            named = (
+                sa.select(name)
+                .distinct()
+                .where(
+                    part,
+                    has_bytes,
+                    change.c.id.not_in(ids),
+                    name.not_in(sa.select(needed.c.sha256)),
+                )
+            )
+            with self._mirror.stop.shield(), self._connection.begin():
+                self._connection.execute(sa.insert(needed).from_select(["sha256"], named))
+        with self._mirror.stop.shield(), self._connection.begin():
             analyse(self._connection, needed)
             count = sa.select(sa.func.count()).select_from(needed)
             return self._connection.execute(count).scalar_one()
@@ -215,12 +234,18 @@ class Forgetting:
         )
         return set(self._connection.execute(query, as_parameter(names)).scalars())
 
-    def _find(self) -> None:
+    def _all_changes(self) -> Iterator[sa.ColumnElement[bool]]:
+        """All of history, so much at a time."""
+        change = self._mirror.tables.change
+        with self._mirror.stop.shield(), self._connection.begin():
+            last = self._connection.execute(sa.select(sa.func.max(change.c.id))).scalar() or 0
+        for start in range(0, last + 1, _LOOKED_AT):
+            yield sa.and_(change.c.id >= start, change.c.id < start + _LOOKED_AT)
+
+    def _find(self, part: sa.ColumnElement[bool]) -> None:
         """Note the changes that go."""
         kept, going = self._scratch.kept, self._scratch.going
         change = self._mirror.tables.change
-        run = self._connection.execute
-        analyse(self._connection, kept)
         is_seen = sa.exists().where(
             kept.c.source_id == change.c.source_id,
             kept.c.id >= change.c.snapshot_id,
@@ -229,9 +254,14 @@ class Forgetting:
         # What no registry knows any more is nobody's to judge.
         is_known = change.c.kind.in_(list(self._mirror.tables.kinds))
         found = sa.select(change.c.id).where(
-            change.c.superseded_in.is_not(None), is_known, ~is_seen
+            part, change.c.superseded_in.is_not(None), is_known, ~is_seen
         )
-        run(sa.insert(going).from_select(["id"], found))
+        with self._mirror.stop.shield(), self._connection.begin():
+            self._connection.execute(sa.insert(going).from_select(["id"], found))
+
+    def _spare(self) -> None:
+        """Let stay what is superseded and needed all the same."""
+        going, run = self._scratch.going, self._connection.execute
         analyse(self._connection, going)
         for table in self._mirror.tables.kinds.values():
             # A row that damage left at an old version must not lose that, too.

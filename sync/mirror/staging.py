@@ -132,6 +132,10 @@ class Staging:
         for row in by_key(self._all, query, table.c.key):
             yield held(row.document, kind.name, row.key)
 
+    def has_absent(self, kind: Kind) -> bool:
+        """Was any object not seen, whether it came back under another key or not?"""
+        return next(self.absent(kind), None) is not None
+
     def count_absent(self, kind: Kind) -> tuple[int, int]:
         """How many objects are absent and came back under no other key, and of how many.
 
