@@ -23,7 +23,7 @@ from sync.plan import Loss, Plan, lacks, plan
 from sync.refs import Objects, files_of, is_file
 from sync.replay import Replay
 from sync.resume import Resumption
-from sync.selection import Selection, check_kinds, choose, owner_of, restorable
+from sync.selection import Selection, check_kinds, choose, owner_of, restorable, taking_part
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
 from sync.target import Hands, Target, find_unlisted
@@ -97,10 +97,10 @@ def prepare(
     mirror, target = hands.mirror, hands.target
     # It was chosen before the mirror was locked.
     mirror.past.check_kept(snapshot.id)
-    kinds = restorable(hands.kinds)
+    kinds = taking_part(hands.kinds)
     owner = owner_of(mirror)
+    check_kinds(selection, restorable(kinds))
     wanted = read_wanted(mirror, kinds, owner, snapshot, target, selection.kinds)
-    check_kinds(selection, kinds)
     chosen = choose(selection, wanted, snapshot)
     is_copy = target.remote_id != snapshot.source.remote_id
     journal = Journal(mirror, target, wanted.copied if is_copy else ())

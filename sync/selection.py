@@ -102,6 +102,16 @@ def choose(selection: Selection, wanted: Wanted, snapshot: Snapshot) -> set[Iden
     return {ident for ident in chosen if ident[1] in selection.keys}
 
 
+def taking_part(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
+    """The kinds that a restore looks at: those of which a loss can be told, at least."""
+    can_come_back = restorable(kinds)
+    return {
+        name: kind
+        for name, kind in kinds.items()
+        if name in can_come_back or (kind.scope is Scope.MEMORI and not kind.is_personal)
+    }
+
+
 def restorable(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
     """The kinds of which anything can be brought back into a Memori."""
     return {

@@ -8,7 +8,8 @@ def counted(number: int, what: str) -> str:
 
 def in_line(text: str, longest: int) -> str:
     """A text as one line of at most so many characters."""
-    return " ".join(text.split())[:longest]
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def sized(size_bytes: int) -> str:

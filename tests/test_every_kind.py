@@ -118,6 +118,26 @@ def test_what_is_lost_of_every_kind_comes_back_as_it_was(
             assert f"its {secret}, if it had any, is never kept" in missed
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [each for each in OF_AN_AGENT.values() if not (each.create or each.is_personal)],
+    ids=lambda kind: kind.name,
+)
+def test_what_is_lost_of_a_kind_that_only_the_remote_makes_is_named(
+    workplace: Workplace, serve: Callable[..., Sandbox], kind: Kind
+):
+    world = demo_world()
+    with serve(world) as sandbox:
+        workplace.settle(sandbox)
+        workplace.first_backup()
+        lost, _ = of(world.agent(AGENT), kind).popitem()
+        for args in (("--dry-run",), ()):
+            told = restore(workplace, "--memori", AGENT, *args)
+            loss = {"kind": kind.name, "key": lost, "reason": kind.not_restorable}
+            assert loss in told["not_restorable"]
+        assert told["verified"] is True
+
+
 def options(kinds: dict[str, Kind]) -> Iterator[str]:
     return itertools.chain.from_iterable(("--kind", name) for name in kinds)
 
