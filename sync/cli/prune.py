@@ -51,14 +51,15 @@ def command(
     Hours, days, weeks, months and years are those of the clock, and only those count in which
     there is a complete snapshot; the newest of each is kept. They are counted for each kind of each
     agent by itself, so a run that looked at some of it never takes the place of one that saw all.
-    AGE counts back from the last complete snapshot, so time in which no backup works makes nothing
-    old. Runs are kept or forgotten as a whole.
+    AGE counts back from the last complete snapshot, for each kind, so time in which no backup works
+    makes nothing old. Runs are kept or forgotten as a whole.
 
     Whatever is said, these are never forgotten: the last complete snapshot of each source, also of
     agents that are gone, and the last one in which each kind was seen whole (`latest`); what is
     newer than that, complete or not (`since`); what restores need that are not complete, and what
-    the last restore of each agent found before it (`restore`). Older ones that are not complete, or
-    that a restore took, are kept only if they are within AGE.
+    the last restore of each agent found before it (`restore`); and what a kept one did not see
+    whole, where it was seen whole last (`base`). Older ones that are not complete, or that a
+    restore took, are kept only if they are within AGE.
 
     What is there now, which object came back as which, and the journal of restores stay. Files go
     only if they are a day old. The database does not get smaller, but uses again what is free in
@@ -108,7 +109,7 @@ def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
     yield table("run", "started", "snapshots", "kept as", rows=rows)
     if unsure := [each for each in found.kept if each.reasons == (SINCE,)]:
         number = counted(len(unsure), "run")
-        yield f"kept only because nothing complete came after: {number}; see `snapshots`"
+        yield f"kept only because no complete backup came after: {number}; see `snapshots`"
     told = f"{counted(len(found.kept), 'run')} kept, {len(found.forgotten)} forgotten"
     changes = counted(found.changes, "change")
     files = f"{counted(found.files, 'file')} ({sized(found.bytes)})"
@@ -118,10 +119,13 @@ def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
 def _row(runs: "Sequence[Run]") -> tuple[str, ...]:
     """A run, or several that are forgotten."""
     first, last = (each.started_at.astimezone() for each in (runs[0], runs[-1]))
-    days = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    if first.date() == last.date():
+        when = f"{first:%Y-%m-%d %H:%M}" + (f" to {last:%H:%M}" if len(runs) > 1 else "")
+    else:
+        when = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     return (
         _span([each.id for each in runs]),
-        f"{first:%Y-%m-%d %H:%M}" if len(runs) == 1 else days,
+        when,
         _span([each for run in runs for each in run.snapshots]),
         ", ".join(runs[0].reasons) or "(forgotten)",
     )
