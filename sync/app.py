@@ -168,6 +168,7 @@ class App:
             concurrency=backup.concurrency,
             limits=Limits(backup.file_mib, backup.file_s, self._origins()),
             reason=reason,
+            without_files=backup.without_files,
         )
 
     @property

@@ -14,8 +14,8 @@ from sync.errors import AccountRefused, BadAnswer, RemoteError, SyncError, Usage
 from sync.files import FileStore
 from sync.kind import Kind, Scope
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Snapshot, Source
-from sync.outcome import FileTrouble
+from sync.mirror.values import Snapshot, Source, Status
+from sync.outcome import FileTrouble, LeftOut
 from sync.snapshot import OpenSnapshot, Run
 from sync.watch import Watch
 
@@ -38,6 +38,7 @@ class Wishes:
         reason: `manual`, `schedule`, `before_restore` or `after_restore`.
         is_guarded: hold back absences that are too many to believe (design 6.2).
         accept_deletions: {kind: how many} of them are right, in one source.
+        without_files: files that are not asked for, called as a run tells them.
     """
 
     memoris: Sequence[str] = ()
@@ -50,6 +51,7 @@ class Wishes:
     reason: str = "manual"
     is_guarded: bool = True
     accept_deletions: Mapping[str, int] = field(default_factory=dict)
+    without_files: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def backup(
         watch=watch,
         is_guarded=wishes.is_guarded,
         accepted=Acceptance(wishes.accept_deletions),
+        left_out=LeftOut(wishes.without_files),
     )
     others = {agent.memori_id for agent in owned} - {agent.memori_id for agent in agents}
     of_account, exit_codes = OpenSnapshot(run, source), []
@@ -140,11 +143,21 @@ def backup(
     exit_codes += of_account.exit_codes
     for name in mirror.mark_gone([agent.memori_id for agent in owned]):
         structlog.get_logger("backup").warning("memori.gone", memori=name)
-    for kind, number in run.accepted.left().items():
-        log = structlog.get_logger("backup")
-        log.warning("acceptance.not_needed", kind=kind, number=number)
     snapshots = mirror.snapshots(run_id=run.run_id)
+    _tell_not_needed(run, snapshots, is_limited=wishes.is_limited)
     return RunResult(run.run_id, snapshots, worst(exit_codes), run.troubles.first())
+
+
+def _tell_not_needed(run: Run, snapshots: Sequence[Snapshot], *, is_limited: bool) -> None:
+    """Tell what was agreed to beforehand and did not come up: it may be a slip of the pen."""
+    log = structlog.get_logger("backup")
+    for kind, number in run.accepted.left().items():
+        log.warning("acceptance.not_needed", kind=kind, number=number)
+    # Whoever did not see all cannot know, and a restore's own listing is not the place.
+    saw_all = all(each.status is Status.COMPLETE for each in snapshots)
+    if saw_all and run.is_whole and run.is_guarded and not is_limited:
+        for name in run.left_out.unmet():
+            log.warning("without_files.not_needed", name=name)
 
 
 def _unseen(run: Run, account: Source, owned: Sequence[Agent]) -> str:

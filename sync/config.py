@@ -67,6 +67,7 @@ class BackupConfig(msgspec.Struct, frozen=True):
     file_mib: int = 4096
     file_s: float = 3600.0
     personal_data: bool = False
+    without_files: tuple[str, ...] = ()
 
 
 class ServiceConfig(msgspec.Struct, frozen=True):
@@ -270,7 +271,7 @@ def _table(where: str, struct: type[msgspec.Struct], given: Any) -> tuple[Any, l
             problems.append(f"unknown: {name} in {where}{hint}")
             continue
         is_text = isinstance(value, str)
-        is_list = is_text and name in ("asset_urls", "kinds")
+        is_list = is_text and name in ("asset_urls", "kinds", "without_files")
         try:
             values[name] = msgspec.convert(
                 value.split(",") if is_list else value, types[name], strict=not is_text

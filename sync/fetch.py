@@ -4,7 +4,7 @@ What is stored and can never change is left alone; the rest is downloaded side b
 store. A file never fails a backup by being gone: it is noted as `missing`.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -18,7 +18,8 @@ from sync.errors import AccountRefused, NotFound, RemoteError, Unavailable
 from sync.files import Blob, FileStore
 from sync.link import FileRef
 
-STORED, MISSING, FAILED = "stored", "missing", "failed"
+STORED, MISSING, FAILED, LEFT_OUT = "stored", "missing", "failed", "left_out"
+UNASKED = "it is not asked for, as `without_files` says"
 _WAITING = 4
 """How many files for each worker may be on their way, so that none is idle."""
 
@@ -29,10 +30,10 @@ class Fetched:
 
     Attributes:
         document: of kind `file`, as it is from now on.
-        outcome: `downloaded`, `unchanged`, `missing` or `failed`.
+        outcome: `downloaded`, `unchanged`, `missing`, `failed` or `left_out`.
         size_bytes: how much was downloaded.
         is_new: it was not known to be so before.
-        why: it is missing or failed, else "".
+        why: it could not be had, else "".
     """
 
     document: Document
@@ -48,6 +49,7 @@ def fetch(
     wanted: Iterator[tuple[FileRef, Document]],
     concurrency: int,
     limits: Limits,
+    is_left_out: Callable[[str, str], bool] = lambda *_: False,
 ) -> Generator[Fetched]:
     """Fetch files side by side.
 
@@ -57,34 +59,23 @@ def fetch(
         wanted: files, each with what is known of it ({} if nothing); read as far as needed.
         concurrency: how many at a time.
         limits: for each file.
+        is_left_out: is asked about the key of a file, in full and as it is told.
 
     Raises:
         AccountRefused, Unavailable, StorageError, Interrupted: no other file would fare better.
     """
-    # Another host that gives no byte is not waited for again, and keeps no file of the Backend
-    # away. One that answers, if only that it is busy, may do better with the next file.
-    dead: set[str] = set()
-
-    def one(each: tuple[FileRef, Document]) -> Fetched:
-        ref, known = each
-        host = urlsplit(ref.url).netloc
-        if ref.is_on_backend or host not in dead:
-            try:
-                return fetch_one(access, store, ref, known, limits)
-            except Unavailable:
-                if ref.is_on_backend:
-                    raise
-                dead.add(host)
-        return _failed(store, ref, known, f"{host} cannot be reached")
-
+    hosts = _Hosts(access, store, limits)
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
     running: set[Future[Fetched]] = set()
     try:
-        for each in wanted:
-            if _is_final(store, *each):
-                yield Fetched(each[1], "unchanged")
+        for ref, known in wanted:
+            if _is_final(store, ref, known):
+                yield Fetched(known, "unchanged")
                 continue
-            running.add(pool.submit(one, each))
+            if is_left_out(ref.key, shown(ref.key)):
+                yield _without(store, ref, known, LEFT_OUT, UNASKED)
+                continue
+            running.add(pool.submit(hosts.fetch, ref, known))
             if len(running) >= _WAITING * concurrency:
                 # A large file keeps no small ones from going on.
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -92,6 +83,32 @@ def fetch(
         yield from (each.result() for each in as_completed(running))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class _Hosts:
+    """Where files come from.
+
+    Another host that gives no byte is not waited for again, and keeps no file of the Backend away.
+    One that answers, if only that it is busy, may do better with the next file.
+    """
+
+    def __init__(self, access: Access, store: FileStore, limits: Limits) -> None:
+        self._access = access
+        self._store = store
+        self._limits = limits
+        self._dead: set[str] = set()
+
+    def fetch(self, ref: FileRef, known: Document) -> Fetched:
+        """Fetch one file, unless its host is dead."""
+        host = urlsplit(ref.url).netloc
+        if ref.is_on_backend or host not in self._dead:
+            try:
+                return fetch_one(self._access, self._store, ref, known, self._limits)
+            except Unavailable:
+                if ref.is_on_backend:
+                    raise
+                self._dead.add(host)
+        return _failed(self._store, ref, known, f"{host} cannot be reached")
 
 
 def fetch_one(
@@ -132,10 +149,14 @@ def fetch_one(
 
 def _failed(store: FileStore, ref: FileRef, known: Document, why: str) -> Fetched:
     structlog.get_logger("fetch").warning("file.failed", key=shown(ref.key), why=why)
+    return _without(store, ref, known, FAILED, why)
+
+
+def _without(store: FileStore, ref: FileRef, known: Document, outcome: str, why: str) -> Fetched:
     # What was stored before is still there to be restored.
-    status = STORED if _is_stored(store, known) else FAILED
+    status = STORED if _is_stored(store, known) else outcome
     document = {**known, "key": ref.key, "url": ref.url, "status": status}
-    return Fetched(document, FAILED, why=why)
+    return Fetched(document, outcome, why=why)
 
 
 def shown(key: str) -> str:

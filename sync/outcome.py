@@ -1,6 +1,6 @@
 """What a snapshot, and each kind in it, is worth. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.kind import Kind
@@ -17,13 +17,31 @@ class FileTrouble:
 
     Attributes:
         source: the name of the one that refers to it.
-        outcome: `missing` or `failed`.
+        outcome: `missing`, `failed` or `left_out`.
     """
 
     source: str
     key: str
     outcome: str
     why: str
+
+
+class LeftOut:
+    """Files that the owner goes on without, called as a run tells them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        self._unmet = set(self._names)
+
+    def has(self, *names: str) -> bool:
+        """Is a file meant that is called so?"""
+        found = self._names.intersection(names)
+        self._unmet -= found
+        return bool(found)
+
+    def unmet(self) -> list[str]:
+        """What no file was called that was asked about."""
+        return sorted(self._unmet)
 
 
 @dataclass

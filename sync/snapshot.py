@@ -26,7 +26,7 @@ from sync.errors import (
     RemoteError,
     SyncError,
 )
-from sync.fetch import FAILED, MISSING, STORED, Fetched, fetch, shown
+from sync.fetch import FAILED, LEFT_OUT, MISSING, STORED, UNASKED, Fetched, fetch, shown
 from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
@@ -35,7 +35,7 @@ from sync.mirror.apply import Tally
 from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Source, Status
-from sync.outcome import FileTrouble, FileTroubles, results_of, snapshot_status
+from sync.outcome import FileTrouble, FileTroubles, LeftOut, results_of, snapshot_status
 from sync.refs import is_file
 from sync.watch import Watch
 from sync.wording import counted
@@ -55,6 +55,7 @@ class Run:
         referring: those whose files count: besides these, what is held and not listed any more.
         is_whole: the run covers every kind.
         is_guarded: absences that are too many are held back, unless they are accepted.
+        left_out: files that are not asked for.
     """
 
     run_id: int
@@ -70,6 +71,7 @@ class Run:
     watch: Watch
     is_guarded: bool
     accepted: Acceptance
+    left_out: LeftOut
     troubles: FileTroubles = field(default_factory=FileTroubles)
 
 
@@ -154,7 +156,7 @@ class OpenSnapshot:
         run = self._run
         total = self._staging.count_unfetched(owner)
         wanted = self._wanted(owner, left_alone, missed)
-        fetching = fetch(access, run.store, wanted, run.concurrency, run.limits)
+        fetching = fetch(access, run.store, wanted, run.concurrency, run.limits, run.left_out.has)
         documents: list[Document] = []
         with closing(fetching) as done, self._recording(documents):
             for number, fetched in enumerate(done, start=1):
@@ -196,7 +198,11 @@ class OpenSnapshot:
                 continue
             if known:
                 self._staging.record(FILE, [known])
-            number += belongs_to in missed and known.get("status") not in (STORED, MISSING)
+            number += belongs_to in missed and known.get("status") not in (
+                STORED,
+                MISSING,
+                LEFT_OUT,
+            )
         if number:
             self._error = f"not fetched: {counted(number, 'file')} of Memoris that were left out"
 
@@ -337,13 +343,16 @@ class OpenSnapshot:
 
     def _tell_unfetchable(self, kind: Kind, document: Document) -> None:
         """An object that is a file, but does not say where: what it is cannot be kept."""
-        self._files["failed"] += 1
-        self.exit_codes.append(PARTIAL)
-        key = kind.key_of(document)
-        self._log.warning("file.unaddressed", kind=kind.name, key=key)
-        why = "it does not say where its file is"
-        trouble = FileTrouble(self._source.name, f"{kind.name} {key}", FAILED, why)
-        self._run.troubles.note(trouble, is_news=True)
+        name = f"{kind.name} {kind.key_of(document)}"
+        is_left_out = self._run.left_out.has(name)
+        outcome = LEFT_OUT if is_left_out else FAILED
+        why = UNASKED if is_left_out else "it does not say where its file is"
+        self._files[outcome] += 1
+        if not is_left_out:
+            self.exit_codes.append(PARTIAL)
+            self._log.warning("file.unaddressed", kind=kind.name, key=kind.key_of(document))
+        trouble = FileTrouble(self._source.name, name, outcome, why)
+        self._run.troubles.note(trouble, is_news=not is_left_out)
 
     def _finish(self, status: Status) -> None:
         if self._knows_all_files:

@@ -41,6 +41,7 @@ class SourceStatus:
         last: its last snapshot, however that went; None if there is none.
         missing: files it refers to that the remote does not have.
         failed: files it refers to that could not be fetched.
+        left_out: files it refers to that the settings leave out, and that were never stored.
     """
 
     source: Source
@@ -48,6 +49,7 @@ class SourceStatus:
     last: Snapshot | None
     missing: int
     failed: int
+    left_out: int = 0
 
     @property
     def complete_at(self) -> datetime | None:
@@ -125,6 +127,7 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
             last=snapshots.get(source.id),
             missing=files.get((source.id, "missing"), 0),
             failed=files.get((source.id, "failed"), 0),
+            left_out=files.get((source.id, "left_out"), 0),
         )
         for source in sources
         if source not in (*gone, *left_out)

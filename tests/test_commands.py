@@ -302,7 +302,7 @@ def test_snapshots_lists_what_there_is_for_people_and_for_machines(work: Workpla
     assert [each["run_id"] for each in document["snapshots"]] == [1, 1, 2, 2]
     assert list(document["snapshots"][3]["kinds"]) == ["person"]
     assert set(document["snapshots"][0]["files"]) == {
-        "referenced", "downloaded", "unchanged", "missing", "failed", "bytes",
+        "referenced", "downloaded", "unchanged", "missing", "failed", "bytes", "left_out",
     }  # fmt: skip
     out = work.run("snapshots").out
     assert "Guide" in out

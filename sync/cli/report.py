@@ -7,6 +7,7 @@ from typing import Any
 from sync.check import Damage
 from sync.cli.door import table
 from sync.compare import Comparison, Verdict
+from sync.fetch import FAILED
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
 from sync.outcome import FileTrouble
@@ -65,9 +66,13 @@ def run_table(snapshots: Iterable[Snapshot]) -> Any:
     return table("source", "kind", "status", *numbers, rows=rows, right=numbers)
 
 
+WITHOUT = "to go on without a file that can never be had: `without_files` in [backup]"
+"""What the owner can do about a file that fails each time."""
+
 _REASONS = {
     "missing": ("is not there on the remote", "are not there on the remote"),
     "failed": ("could not be fetched", "could not be fetched"),
+    "left out": ("is left out, as the settings say", "are left out, as the settings say"),
 }
 
 
@@ -90,8 +95,13 @@ def errors_of(snapshots: Iterable[Snapshot]) -> list[str]:
 
 
 def troubles_of(troubles: Iterable[FileTrouble]) -> list[str]:
-    """Which files could not be had, and why, a line each."""
-    return [f"{each.outcome}: {each.key} of {each.source}: {each.why}" for each in troubles]
+    """Which files could not be had, and why, a line each, and what to do about it."""
+    lines, can_go_on = [], False
+    for each in troubles:
+        can_go_on |= each.outcome == FAILED
+        outcome = each.outcome.replace("_", " ")
+        lines.append(f"{outcome}: {each.key} of {each.source}: {each.why}")
+    return [*lines, WITHOUT] if can_go_on else lines
 
 
 def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[str]:
@@ -209,4 +219,5 @@ def _changed(result: KindResult) -> int:
 
 
 def _troubles(snapshot: Snapshot) -> tuple[tuple[str, int], ...]:
-    return (("missing", snapshot.files.missing), ("failed", snapshot.files.failed))
+    files = snapshot.files
+    return (("missing", files.missing), ("failed", files.failed), ("left out", files.left_out))

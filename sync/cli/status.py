@@ -1,6 +1,6 @@
 """`aisuru-sync status`: what there is, and how fresh it is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,11 @@ def _json(standing: "Standing") -> dict[str, Any]:
                     name: {"complete_at": at, "age_s": age_s(at)} for name, at in each.kinds.items()
                 },
                 "last_snapshot": snapshot_json(each.last, kinds=False) if each.last else None,
-                "files": {"missing": each.missing, "failed": each.failed},
+                "files": {
+                    "missing": each.missing,
+                    "failed": each.failed,
+                    "left_out": each.left_out,
+                },
             }
             for each in standing.sources
         ],
@@ -126,6 +130,7 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
     yield table(*columns, rows=rows, right=("missing", "failed"))
     for each in standing.sources:
         yield from _stale_kinds(each)
+    yield from _files(standing.sources)
     if run := standing.run:
         yield f"the last run is {run.id}, of {_day(run.started_at)}: {run.status}"
     for job in standing.jobs:
@@ -154,6 +159,20 @@ def _stale_kinds(each: "SourceStatus") -> Iterator[str]:
             behind.setdefault(at, []).append(name)
     for at, names in behind.items():
         yield f"{each.source.name}: {', '.join(names)} last seen whole: {_day(at)}"
+
+
+def _files(sources: "Collection[SourceStatus]") -> Iterator[str]:
+    """Which files are left out, and that those that fail could be."""
+    from sync.cli.report import WITHOUT
+    from sync.wording import counted
+
+    for each in sources:
+        if each.left_out:
+            number = counted(each.left_out, "file")
+            is_or_are = "is" if each.left_out == 1 else "are"
+            yield f"{each.source.name}: {number} {is_or_are} left out, as `without_files` says"
+    if any(each.failed for each in sources):
+        yield WITHOUT
 
 
 def _day(at: datetime | None) -> str:

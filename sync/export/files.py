@@ -10,7 +10,7 @@ from sync.errors import StorageError
 from sync.export.choice import View
 from sync.export.output import Output
 from sync.export.safe_name import Names
-from sync.fetch import FAILED, MISSING, shown
+from sync.fetch import FAILED, LEFT_OUT, MISSING, shown
 from sync.files import FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
@@ -26,6 +26,7 @@ _TYPES.add_type("image/webp", ".webp")
 _WHY = {
     MISSING: "it was not there on the remote",
     FAILED: "it could not be fetched",
+    LEFT_OUT: "the settings left it out",
     "": "it was never fetched",
 }
 

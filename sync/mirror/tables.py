@@ -91,7 +91,7 @@ class Tables:
         )
 
     def _snapshot(self) -> sa.Table:
-        counts = ("referenced", "downloaded", "unchanged", "missing", "failed", "bytes")
+        counts = ("referenced", "downloaded", "unchanged", "missing", "failed", "bytes", "left_out")
         return self._table(
             "snapshot",
             sa.Column("id", _ID, primary_key=True),

@@ -60,6 +60,7 @@ class FileCounts:
     missing: int = 0
     failed: int = 0
     bytes: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
