@@ -61,7 +61,7 @@ class Unavailable(RemoteError):
     Attributes:
         carried_out: False if the call surely was not carried out, so that even a POST may be
             repeated.
-        answered: False if not even a status came, or what came was cut.
+        answered: False if nothing came, or nothing more in time.
         retry_after_s: how long the remote asked to wait, if it did.
     """
 

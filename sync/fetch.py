@@ -96,19 +96,21 @@ class _Hosts:
         self._access = access
         self._store = store
         self._limits = limits
-        self._dead: set[str] = set()
+        self._dead: dict[str, str] = {}
 
     def fetch(self, ref: FileRef, known: Document) -> Fetched:
         """Fetch one file, unless its host is dead."""
         host = urlsplit(ref.url).netloc
-        if ref.is_on_backend or host not in self._dead:
-            try:
-                return fetch_one(self._access, self._store, ref, known, self._limits)
-            except Unavailable:
-                if ref.is_on_backend:
-                    raise
-                self._dead.add(host)
-        return _failed(self._store, ref, known, f"{host} cannot be reached")
+        if host in self._dead and not ref.is_on_backend:
+            why = f"{host} is asked no more: {self._dead[host]}"
+            return _failed(self._store, ref, known, why)
+        try:
+            return fetch_one(self._access, self._store, ref, known, self._limits)
+        except Unavailable as error:
+            if ref.is_on_backend:
+                raise
+            self._dead[host] = str(error)
+            return _failed(self._store, ref, known, str(error))
 
 
 def fetch_one(

@@ -171,6 +171,17 @@ def always_cut(call: Call) -> None:
     call.hang_up()
 
 
+def cut_chunk(call: Call) -> None:
+    call.start(Transfer_Encoding="chunked")
+    call.send(b"a\r\n" + b"x" * 10)
+    call.hang_up()
+
+
+def nothing(call: Call) -> None:
+    call.start(Content_Length=1000)
+    call.hang_up()
+
+
 def zipped(call: Call) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     call.start(Content_Length=len(bomb), Content_Encoding="gzip")
@@ -203,7 +214,9 @@ def countless(call: Call) -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "why"),
     [
-        (always_cut, Unavailable, "broke"),
+        (always_cut, Unavailable, "only 10 of 1000 bytes came"),
+        (cut_chunk, Unavailable, "broke: only 10 bytes came"),
+        (nothing, Unavailable, "broke$"),
         (zipped, BadAnswer, "compressed"),
         (page, BadAnswer, "no AIsuru answer"),
         (endless, BadAnswer, "larger than 1 MiB"),
@@ -215,6 +228,19 @@ def test_what_is_not_the_whole_file_is_not_kept(access, store, host, answer, err
     host.files["/a.png"] = answer
     with pytest.raises(error, match=why):
         get(access, store, host, size_mib=1)
+    assert left(store) == []
+
+
+def test_a_file_that_comes_to_a_halt_is_told_how_far_it_came(access, store, host, monkeypatch):
+    def halting(call: Call) -> None:
+        call.start(Content_Length=1000)
+        call.send(b"x" * 10)
+        sleep(2)
+
+    monkeypatch.setattr("sync.api.transport.READ_S", 0.5)
+    host.files["/a.png"] = halting
+    with pytest.raises(Unavailable, match="only 10 of 1000 bytes came, and then no more in time"):
+        get(access, store, host)
     assert left(store) == []
 
 

@@ -5,6 +5,7 @@ import re
 import resource
 import subprocess
 import sys
+from itertools import repeat
 from threading import Event
 from time import sleep
 
@@ -246,9 +247,27 @@ def test_a_host_that_gives_no_byte_is_not_waited_for_with_every_file(
     host.files |= {f"/{each}.png": answer for each in range(20)}
     work.settle(sandbox, assets=host.url)
     refer(guide, *(f"{host.url}/{each}.png" for each in range(20)))
-    work.backup(code=3)
+    troubles = work.backup(code=3)["file_troubles"]
     assert len(host.asked) < 10
+    # Those that were on their way when it was found out may have the same to tell.
+    reasons = {each["why"].partition(": ")[0] for each in troubles}
+    left_alone = f"{host.url.removeprefix('http://')} is asked no more"
+    assert left_alone in reasons
+    assert len(reasons) == 2
     assert {status for status, _ in files(work).values()} == {"failed"}
+
+
+def test_a_file_that_comes_short_is_told_so_and_keeps_no_other_away(
+    work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent
+):
+    host.files = {f"/{each}.png": PNG for each in range(5)}
+    host.files["/0.png"] = cut_at(PNG, repeat(100))
+    work.settle(sandbox, assets=host.url)
+    refer(guide, *(host.url + path for path in host.files))
+    (trouble,) = work.backup(code=3)["file_troubles"]
+    assert trouble["key"] == f"{host.url}/0.png"
+    assert f"only 100 of {len(PNG)} bytes came" in trouble["why"]
+    assert sorted(status for status, _ in files(work).values()) == ["failed"] + ["stored"] * 4
 
 
 def test_a_host_that_is_busy_with_one_file_is_asked_for_the_others(

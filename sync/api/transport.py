@@ -246,6 +246,7 @@ class Transport:
         self, http: requests.Session, route: Route, path: Mapping[str, Any], **options: Any
     ) -> Iterator[requests.Response]:
         name, url = name_of(route), self._url(route, path)
+        raw = None
         try:
             with http.request(
                 route.method,
@@ -255,13 +256,14 @@ class Transport:
                 proxies=self._proxies_for(origin_of(url)),
                 **options,
             ) as response:
+                raw = response.raw
                 self._log.debug("call.answered", route=name, status=response.status_code)
                 if response.is_redirect:
                     raise Redirected(name, url, response.headers["Location"])
                 yield response
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their own messages hold the URL.
-            raise _lost(name, urlsplit(url).netloc, error) from None
+            raise _lost(name, urlsplit(url).netloc, error, raw) from None
 
     def _url(self, route: Route, path: Mapping[str, Any]) -> str:
         if "://" in route.template:
@@ -336,20 +338,33 @@ def _payload(part: Part | None, data: bytes | None) -> Iterator[dict[str, Any]]:
         yield {"headers": {"Content-Type": form.content_type}, "data": form}
 
 
-def _lost(name: str, host: str, error: Exception) -> RemoteError:
-    """Our error for a call without an answer; told by type, since the texts hold the URL."""
+def _lost(
+    name: str, host: str, error: Exception, raw: urllib3.BaseHTTPResponse | None
+) -> RemoteError:
+    """Our error for a call without a whole answer; told by type, since the texts hold the URL."""
     hint = "check the network, `backend_url` and `engine_url`"
     broken = urllib3.exceptions.ProtocolError
     if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         return BadAnswer(f"{name}: the TLS certificate of {host} is not accepted", hint)
+    part = _part_of(raw)
     if isinstance(error, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-        return Unavailable(f"{name}: no answer from {host} in time", hint, answered=False)
+        why = f"{part}, and then no more in time" if part else f"no answer from {host} in time"
+        return Unavailable(f"{name}: {why}", hint, answered=False)
     if isinstance(error, requests.ConnectTimeout) or _is_unreached(error):
         why = f"{name}: cannot connect to {host}"
         return Unavailable(why, hint, carried_out=False, answered=False)
     if isinstance(error, requests.ConnectionError | broken):
-        return Unavailable(f"{name}: the connection to {host} broke", hint, answered=False)
+        why = f"the connection to {host} broke{part and ': '}{part}"
+        return Unavailable(f"{name}: {why}", hint, answered=bool(part))
     return BadAnswer(f"{name}: {type(error).__name__}", hint)
+
+
+def _part_of(raw: urllib3.BaseHTTPResponse | None) -> str:
+    """How much of a body came before its end, "" if nothing did."""
+    if raw is None or not (came := raw.tell()):
+        return ""
+    of_all = "" if raw.length_remaining is None else f" of {came + raw.length_remaining}"
+    return f"only {came}{of_all} bytes came"
 
 
 def _is_unreached(error: Exception) -> bool:
