@@ -10,7 +10,7 @@ from sync.absence import Acceptance
 from sync.api.account import Account, Agent
 from sync.api.download import Limits
 from sync.api.remote import Access
-from sync.errors import AccountRefused, BadAnswer, RemoteError, SyncError, UsageError, worst
+from sync.errors import BadAnswer, SyncError, UsageError, failing_alone, worst
 from sync.files import FileStore
 from sync.kind import Kind, Scope
 from sync.mirror.mirror import Mirror
@@ -130,13 +130,9 @@ def backup(
                 exit_codes += _back_up_agent(
                     run, giver or account.giver, of_account, agent, password
                 )
-            try:
-                missed = others if wishes.is_limited else ()
+            missed = others if wishes.is_limited else ()
+            with failing_alone(of_account.fail):
                 of_account.fetch_files(account.access, left_alone=others, missed=missed)
-            except AccountRefused:
-                raise
-            except RemoteError as error:
-                of_account.fail(error)
     except SyncError as error:
         error.also = (*of_account.exit_codes, *exit_codes)
         raise
@@ -178,17 +174,15 @@ def _back_up_agent(
         The exit codes that what went wrong means for the run.
     """
     source = run.mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
-    with OpenSnapshot(run, source) as of_memori:
-        try:
-            with giver(agent, password) as access:
-                of_memori.list_kinds(access)
-                of_memori.fetch_files(access)
-                # The account's files of this Memori need its session, too.
-                of_account.fetch_files(access, agent.memori_id)
-        except AccountRefused:
-            raise
-        except RemoteError as error:
-            of_memori.fail(error)
+    with (
+        OpenSnapshot(run, source) as of_memori,
+        failing_alone(of_memori.fail),
+        giver(agent, password) as access,
+    ):
+        of_memori.list_kinds(access)
+        of_memori.fetch_files(access)
+        # The account's files of this Memori need its session, too.
+        of_account.fetch_files(access, agent.memori_id)
     return of_memori.exit_codes
 
 

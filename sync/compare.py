@@ -19,7 +19,7 @@ from sync.api.remote import Access
 from sync.backup import Wishes, password_of
 from sync.check import Damage
 from sync.document import Document
-from sync.errors import AccountRefused, BadAnswer, RemoteError, StorageError
+from sync.errors import BadAnswer, RemoteError, StorageError, failing_alone
 from sync.fetch import FAILED, MISSING
 from sync.files import FileStore
 from sync.kind import Kind, Scope, children, cut_out, in_place
@@ -187,42 +187,43 @@ class _Work:
     def compare_files(self, access: Access) -> None:
         """Ask for the files that no agent gave, and judge what came of all of them."""
         self._ask_for_files(access)
-        search, verdicts = self._search, Counter[Verdict]()
-        gone = {each.id for each in self.not_shown}
+        places = self._places or []
         # No other session opens what an agent had that is not shown any more.
-        out_of_reach = {each.sha256 for each in self._places or () if each.source_id in gone}
-        for sha256, key in {each.sha256: each.key for each in self._places or ()}.items():
-            refs, is_same = search.refs(sha256), sha256 in search.found
-            found = file_verdict(refs, is_same=is_same, outcomes=search.outcomes(sha256))
-            if found is Verdict.UNKNOWN and sha256 in out_of_reach:
-                found = Verdict.GONE
-            verdicts[found] += 1
-            if found is Verdict.DAMAGED:
-                problem = f"the remote gives other bytes for it than the file {sha256}"
-                self.damage.append(Damage(FILE.name, key, problem, why=_OTHER_BYTES))
-            elif found is Verdict.UNKNOWN:
-                self.errors[f"file {key}"] = self._why_unknown(sha256, is_asked=bool(refs))
+        gone = {each.id for each in self.not_shown}
+        out_of_reach = {each.sha256 for each in places if each.source_id in gone}
+        verdicts = Counter(
+            self._compare_file(sha256, key, is_out_of_reach=sha256 in out_of_reach)
+            for sha256, key in {each.sha256: each.key for each in places}.items()
+        )
         number = self._unless_broken(FILE, lambda: audit.count_blobs(self._mirror))
         self.compared.append(Compared(None, FILE.name, number or 0, None, verdicts))
 
-    def _why_unknown(self, sha256: str, *, is_asked: bool) -> RemoteError:
-        if not is_asked:
-            return BadAnswer("its host is not in `asset_urls` any more")
-        return BadAnswer(f"it could not be fetched: {self._search.why_failed(sha256)}")
+    def _compare_file(self, sha256: str, key: str, *, is_out_of_reach: bool) -> Verdict:
+        search, refs = self._search, self._search.refs(sha256)
+        is_same = sha256 in search.found
+        found = file_verdict(refs, is_same=is_same, outcomes=search.outcomes(sha256))
+        if found is Verdict.DAMAGED:
+            problem = f"the remote gives other bytes for it than the file {sha256}"
+            self.damage.append(Damage(FILE.name, key, problem, why=_OTHER_BYTES))
+        if found is not Verdict.UNKNOWN:
+            return found
+        if is_out_of_reach:
+            return Verdict.GONE
+        why = f"it could not be fetched: {search.why_failed(sha256)}"
+        why = why if refs else "its host is not in `asset_urls` any more"
+        self.errors[f"file {key}"] = BadAnswer(why)
+        return found
 
     def _ask_for_files(self, access: Access, memori_id: str = "") -> None:
         for number, _ in enumerate(self._search.under(access, memori_id), start=1):
             self._watch("files", "compare", number, None)
 
     def _compare_agent(self, source: Source, account: Account, agent: Agent) -> None:
-        try:
-            with account.giver(agent, password_of(agent, self._wishes.passwords)) as access:
-                self._compare_source(source, access)
-                self._ask_for_files(access, agent.memori_id)
-        except AccountRefused:
-            raise
-        except RemoteError as error:
-            self.errors[source.name] = error
+        password = password_of(agent, self._wishes.passwords)
+        note = functools.partial(self.errors.__setitem__, source.name)
+        with failing_alone(note), account.giver(agent, password) as access:
+            self._compare_source(source, access)
+            self._ask_for_files(access, agent.memori_id)
 
     def _compare_source(self, source: Source, access: Access) -> None:
         for kind in self._kinds.values():

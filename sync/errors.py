@@ -20,7 +20,8 @@ Messages never hold a URL, a session ID, a token or a password: calls are named 
 template.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -142,6 +143,17 @@ class Interrupted(SyncError):
     """A signal asked to stop."""
 
     exit_code = 130
+
+
+@contextmanager
+def failing_alone(note: Callable[[RemoteError], object]) -> Iterator[None]:
+    """Note what goes wrong with the remote, and go on; but not with an account that is refused."""
+    try:
+        yield
+    except AccountRefused:
+        raise
+    except RemoteError as error:
+        note(error)
 
 
 _PRECEDENCE = (143, 130, AccessDenied.exit_code, StorageError.exit_code, 6)

@@ -101,7 +101,7 @@ class FileStore:
         except FileNotFoundError:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             incoming.replace(target)
-        self.note_name(sha256)
+        self._unsettled |= {target.parent, target.parent.parent}
 
     def note_name(self, sha256: str) -> None:
         """Have the name of a blob made lasting; whoever gave it may have been cut before that."""
@@ -251,7 +251,8 @@ class FileStore:
 
     def path(self, sha256: str) -> Path:
         """Where a blob lies, or would."""
-        return self._blobs / sha256[:2] / sha256[2:]
+        # In one piece: this is done for every file.
+        return self._blobs / f"{sha256[:_FOLDER]}/{sha256[_FOLDER:]}"
 
 
 class Bench(FileStore):

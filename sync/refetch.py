@@ -1,5 +1,6 @@
 """Fetching again what was fetched before: known bytes, from where they were found."""
 
+import functools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import structlog
@@ -8,7 +9,7 @@ from sync.api.account import Account
 from sync.api.remote import Access
 from sync.backup import Wishes, password_of
 from sync.document import Document
-from sync.errors import AccountRefused, RemoteError, UsageError
+from sync.errors import RemoteError, UsageError, failing_alone
 from sync.fetch import FAILED, MISSING, Fetched, fetch
 from sync.files import FileStore
 from sync.kind import Scope
@@ -58,15 +59,10 @@ class Search:
         """
         for agent in account.agents():
             if self._left(agent.memori_id):
-                try:
-                    password = password_of(agent, self._wishes.passwords)
-                    with account.giver(agent, password) as access:
-                        yield from self.under(access, agent.memori_id)
-                except AccountRefused:
-                    raise
-                except RemoteError as error:
-                    log = structlog.get_logger("refetch")
-                    log.warning("source.failed", memori=agent.name, why=str(error))
+                password = password_of(agent, self._wishes.passwords)
+                note = functools.partial(_tell, agent.name)
+                with failing_alone(note), account.giver(agent, password) as access:
+                    yield from self.under(access, agent.memori_id)
         yield from self.under(account.access)
 
     def under(self, access: Access, memori_id: str = "") -> Iterator[Fetched]:
@@ -108,6 +104,10 @@ class Search:
             if is_within_reach and place.sha256 not in self.found:
                 refs[ref] = None
         return list(refs)
+
+
+def _tell(memori: str, error: RemoteError) -> None:
+    structlog.get_logger("refetch").warning("source.failed", memori=memori, why=str(error))
 
 
 def _allowed(place: Place, origins: Collection[str]) -> FileRef | None:

@@ -16,10 +16,12 @@ class Call:
 
     Attributes:
         headers: of the request.
+        port: where the other side's connection begins.
     """
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self.headers = handler.headers
+        self.port = handler.client_address[1]
         self._handler = handler
 
     def start(self, status: int = 200, **headers: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 import requests
 import responses
 import urllib3
+from file_host import Call
 from responses import matchers
 
 from sync.api.path import fill, name_of
@@ -35,7 +36,7 @@ ASSET = Route("GET", "/api/v2/Asset/{file}/{session}")
 PATH = {"session": SESSION, "from": 0, "howMany": 10}
 URL = f"https://engine.example/memori/v2/People/{SESSION}/0/10"
 ADD_URL = f"https://engine.example/memori/v2/Person/{SESSION}"
-ASSET_URL = f"https://backend.example/api/v2/Asset/a.png/{SESSION}"
+ASSET_PATH = f"/api/v2/Asset/a.png/{SESSION}"
 OK = {"resultCode": 0, "resultMessage": "Ok"}
 
 
@@ -223,11 +224,21 @@ def test_a_host_whose_name_means_nothing_was_not_reached_either(stop, monkeypatc
     transport.close()
 
 
-def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remote):
-    remote.get(
-        ASSET_URL, body=b"x" * 600_000, content_type="image/png; q=1", headers={"ETag": '"1"'}
-    )
-    with transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask(), {}) as body:
+@pytest.fixture
+def files(host, stop):
+    """A transport to a host of files, which is the Backend as well."""
+    made = Transport(host.url, host.url, redactor=Redactor(), stop=stop, retry_s=0)
+    yield made
+    made.close()
+
+
+def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(files, host):
+    def answer(call: Call) -> None:
+        call.start(Content_Length=600_000, Content_Type="image/png; q=1", ETag='"1"')
+        call.send(b"x" * 600_000)
+
+    host.files[ASSET_PATH] = answer
+    with files.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask(), {}) as body:
         assert body is not None
         assert (body.mime_type, body.etag) == ("image/png", '"1"')
         chunks = list(body.chunks)
@@ -235,13 +246,28 @@ def test_a_file_comes_in_chunks_with_what_the_remote_says_of_it(transport, remot
     assert len(chunks) > 1
 
 
-def test_a_file_that_has_not_changed_is_not_sent_again(transport, remote):
-    match = [matchers.header_matcher({"If-None-Match": '"1"'})]
-    remote.get(ASSET_URL, status=304, match=match)
-    with transport.stream(
+def test_files_come_one_after_another_over_one_connection(files, host):
+    ports = set()
+
+    def answer(call: Call) -> None:
+        ports.add(call.port)
+        call.start(Content_Length=5)
+        call.send(b"x" * 5)
+
+    host.files["/a.png"] = answer
+    for _ in range(3):
+        with files.stream(Route("GET", f"{host.url}/a.png"), {}, "a.png", Ask(), {}) as body:
+            assert b"".join(body.chunks) == b"x" * 5
+    assert len(ports) == 1
+
+
+def test_a_file_that_has_not_changed_is_not_sent_again(files, host):
+    host.files[ASSET_PATH] = lambda call: call.start(304)
+    with files.stream(
         ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask('"1"'), {}
     ) as body:
         assert body is None
+    assert 'If-None-Match: "1"' in host.headers
 
 
 @pytest.mark.parametrize(
@@ -257,24 +283,58 @@ def test_a_file_that_has_not_changed_is_not_sent_again(transport, remote):
         (403, "<html>", BadAnswer),
     ],
 )
-def test_an_answer_about_a_file_is_no_file(transport, remote, status, body, error):
+def test_an_answer_about_a_file_is_no_file(files, host, status, body, error):
     kind = {"{": "application/json", "<": "text/html"}.get(body[:1], "text/plain")
-    headers = {"Location": "https://evil.example/"}
-    remote.get(ASSET_URL, status=status, body=body, content_type=kind, headers=headers)
+
+    def answer(call: Call) -> None:
+        more = {"Content_Length": len(body), "Location": "https://evil.example/"}
+        call.start(status, Content_Type=kind, **more)
+        call.send(body.encode())
+
+    host.files[ASSET_PATH] = answer
     with (
         pytest.raises(error),
-        transport.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask(), {}),
+        files.stream(ASSET, {"file": "a.png", "session": SESSION}, "a.png", Ask(), {}),
     ):
         pass
 
 
-def test_a_file_elsewhere_is_asked_for_without_any_credential(transport, remote):
-    remote.get("https://assets.example/a.png", body=b"x")
-    with transport.stream(
-        Route("GET", "https://assets.example/a.png"), {"session": SESSION}, "a.png", Ask(), {}
+def test_a_file_elsewhere_is_asked_for_without_any_credential(files, host):
+    host.files["/a.png"] = b"x"
+    route = Route("GET", f"{host.url}/a.png")
+    with files.stream(route, {"session": SESSION}, "a.png", Ask(), {}):
+        pass
+    assert SESSION not in f"{host.asked} {host.headers}"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "error", "why"),
+    [("http", Unavailable, "cannot connect"), ("https", BadAnswer, "certificate")],
+)
+def test_no_error_about_a_file_tells_its_url(files, host, scheme, error, why):
+    place = host.url.replace("http", scheme)
+    if scheme == "http":
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            place = f"http://127.0.0.1:{server.getsockname()[1]}"
+    route = Route("GET", f"{place}/a.png?key={SESSION}")
+    with pytest.raises(error, match=why) as raised, files.stream(route, {}, "a.png", Ask(), {}):
+        pass
+    assert SESSION not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
+def test_a_file_beyond_a_proxy_is_asked_for_through_it(host, stop, monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, host.url)
+    files = Transport(host.url, host.url, redactor=Redactor(), stop=stop, retry_s=0)
+    route = Route("GET", "https://files.example/a.png")
+    # This proxy knows no CONNECT; without it the name would mean nothing.
+    with (
+        pytest.raises(Unavailable, match="broke"),
+        files.stream(route, {}, "a.png", Ask(), {}),
     ):
         pass
-    assert SESSION not in str(vars(remote.calls[0].request))
+    files.close()
 
 
 def test_path_parameters_are_encoded_and_only_optional_ones_may_be_missing():

@@ -3,10 +3,11 @@
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from sync.api.envelope import NOT_MODIFIED, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE
 from sync.errors import BadAnswer, RemoteError, Unavailable
 
 CHUNK_BYTES = 256 * 1024
@@ -17,6 +18,10 @@ _ANSWER_BYTES = 256 * 1024 * 1024
 
 class Raw(Protocol):
     """A body as it is read from the network."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Whatever the case of their names."""
 
     def read1(self, amt: int, *, decode_content: bool) -> bytes:
         """What is here now, or the next that comes; b"" at the end."""
@@ -66,6 +71,60 @@ class Ask:
         return headers | ({"If-None-Match": self.etag} if self.etag else {})
 
 
+@dataclass(frozen=True)
+class Head:
+    """What an answer says of a file before its bytes come.
+
+    Attributes:
+        status: of HTTP.
+        headers: whatever the case of their names.
+        is_chunked: the bytes come in chunks, and the last one says so.
+        length: how many come, None if that is not told, or is no number.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    is_chunked: bool
+    length: int | None
+
+    @property
+    def mime_type(self) -> str:
+        """Without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def is_unchanged(self, ask: Ask) -> bool:
+        """Is the version at hand still the one?"""
+        return self.status == NOT_MODIFIED and bool(ask.etag) and not ask.offset
+
+    def is_rest(self, ask: Ask) -> bool:
+        """Is this about the rest of a file, not about all of it?"""
+        return bool(ask.offset) and self.status in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE)
+
+    def body(self, name: str, ask: Ask, chunks: Iterable[bytes]) -> Body:
+        """The file.
+
+        Args:
+            name: of the call.
+            ask: what was asked for.
+            chunks: what comes.
+
+        Raises:
+            Unavailable, BadAnswer: it is not what was asked for, or does not say how long it is.
+        """
+        start, total = 0, None if self.is_chunked else self.length
+        if self.is_rest(ask):
+            start = ask.offset
+            total = total_of(self.headers.get("Content-Range", ""), start)
+            if total is None or self.headers.get("ETag", ask.etag) != ask.etag:
+                raise Unavailable(f"{name}: another part came than was asked for")
+        elif total is None and not self.is_chunked and "Content-Length" in self.headers:
+            raise BadAnswer(f"{name}: the length of the file is no number")
+        if self.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise BadAnswer(f"{name}: the file came compressed, unasked")
+        has_end = self.is_chunked or total is not None
+        return Body(self.mime_type, self.headers.get("ETag", ""), start, total, has_end, chunks)
+
+
 class Redirected(BadAnswer):
     """The remote sends elsewhere; where to is not part of the message, since it may be secret.
 
@@ -100,7 +159,9 @@ def chunks_of(raw: Raw, deadline: float, late: RemoteError) -> Iterator[bytes]:
         deadline: of `time.monotonic()`.
         late: is raised after it, however little comes at a time.
     """
-    while chunk := raw.read1(CHUNK_BYTES, decode_content=True):
+    # To unpack what is not packed costs a copy.
+    is_packed = "Content-Encoding" in raw.headers
+    while chunk := raw.read1(CHUNK_BYTES, decode_content=is_packed):
         if time.monotonic() > deadline:
             raise late
         yield chunk

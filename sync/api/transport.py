@@ -7,13 +7,13 @@ URL, because session IDs and tokens stand in the path (aisuru-api.md 1).
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import structlog
@@ -24,19 +24,16 @@ from requests_toolbelt import MultipartEncoder
 
 from sync.api.envelope import (
     NOT_FOUND,
-    NOT_MODIFIED,
     OK,
     PAGE,
-    PARTIAL_CONTENT,
     PROBLEM,
-    RANGE_NOT_SATISFIABLE,
     is_answer,
     is_page_instead,
     read_envelope,
 )
 from sync.api.path import fill, name_of
-from sync.api.pool import Lines, pool
-from sync.api.stream import Ask, Body, Redirected, chunks_of, total_of, whole
+from sync.api.pool import Files, Lines, pool
+from sync.api.stream import Ask, Body, Head, Redirected, chunks_of, whole
 from sync.document import canonical
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable
 from sync.kind import Route
@@ -97,7 +94,8 @@ class Transport:
         self._retry_s = retry_s
         self._proxies: dict[str, Any] = {}
         self._lines = (Lines(stop, GRACE_S), Lines(stop))
-        self._http, self._files = (pool(concurrency, each) for each in self._lines)
+        self._http = pool(concurrency, self._lines[0])
+        self._files = Files(pool(concurrency, self._lines[1]))
         self._turns = threading.Semaphore(concurrency)
         self.workers = 2 * concurrency - 1
         self._log = structlog.get_logger("transport")
@@ -144,11 +142,12 @@ class Transport:
         def attempt() -> dict[str, Any]:
             with _payload(part, data) as payload:
                 payload["headers"] |= headers or {}
-                options = {**payload, "stream": True}
+                url = self._url(route, path)
+                calling = self._calling(route.method, url, payload)
                 # A farewell waits for nobody.
                 turn = nullcontext() if parting else self._turns
-                with turn, self._request(self._http, route, path, **options) as response:
-                    return self._read(route, response, whole(name_of(route), response.raw))
+                with turn, self._request(route, url, calling) as raw:
+                    return self._read(route, raw, whole(name_of(route), raw))
 
         return attempt() if parting else self.repeat(attempt, safe=route.is_safe)
 
@@ -177,34 +176,21 @@ class Transport:
             NotFound, Refused, Unavailable, BadAnswer: as for `call`.
             Redirected: it is elsewhere.
         """
-        options = {"headers": ask.headers, "params": query, "stream": True}
-        with self._request(self._files, route, path, **options) as response:
-            if response.status_code == NOT_MODIFIED and ask.etag and not ask.offset:
+        url = self._url(route, path) + (f"?{urlencode(query)}" if query else "")
+        proxies = self._proxies_for(origin_of(url))
+        timeout = urllib3.Timeout(CONNECT_S, READ_S)
+        with self._request(route, url, self._files.get(url, ask.headers, timeout, proxies)) as raw:
+            head = Head(raw.status, raw.headers, raw.chunked, raw.length_remaining)
+            if head.is_unchanged(ask):
                 yield None
                 return
-            headers = response.headers
-            kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
             late = BadAnswer(
                 f"{name_of(route)}: the file was not here in time", "raise `file_s` in [backup]"
             )
-            # As urllib3 reads Content-Length, which may be no number at all.
-            raw, start = response.raw, 0
-            total = None if raw.chunked else raw.length_remaining
             chunks = chunks_of(raw, ask.deadline, late)
-            if ask.offset and response.status_code in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE):
-                start = ask.offset
-                total = total_of(headers.get("Content-Range", ""), start)
-                if total is None or headers.get("ETag", ask.etag) != ask.etag:
-                    raise Unavailable(f"{name_of(route)}: another part came than was asked for")
-            else:
-                chunks = self._judge(route, response, chunks, kind, file_name)
-                if total is None and not raw.chunked and "Content-Length" in headers:
-                    raise BadAnswer(f"{name_of(route)}: the length of the file is no number")
-            if headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise BadAnswer(f"{name_of(route)}: the file came compressed, unasked")
-            etag = headers.get("ETag", "")
-            has_end = raw.chunked or total is not None
-            yield Body(kind, etag, start, total, has_end, self._unless_stopped(chunks))
+            if not head.is_rest(ask):
+                chunks = self._judge(route, raw, chunks, head.mime_type, file_name)
+            yield head.body(name_of(route), ask, self._unless_stopped(chunks))
 
     def repeat(self, attempt: Callable[[], T], *, safe: bool = True) -> T:
         """Run `attempt` again, with growing pauses, while the remote is unavailable.
@@ -243,27 +229,35 @@ class Transport:
 
     @contextmanager
     def _request(
-        self, http: requests.Session, route: Route, path: Mapping[str, Any], **options: Any
-    ) -> Iterator[requests.Response]:
-        name, url = name_of(route), self._url(route, path)
-        raw = None
+        self, route: Route, url: str, opening: AbstractContextManager[urllib3.BaseHTTPResponse]
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Open an answer; whatever keeps it from coming whole becomes an error of ours."""
+        name, raw = name_of(route), None
         try:
-            with http.request(
-                route.method,
-                url,
-                allow_redirects=False,
-                timeout=(CONNECT_S, READ_S),
-                proxies=self._proxies_for(origin_of(url)),
-                **options,
-            ) as response:
-                raw = response.raw
-                self._log.debug("call.answered", route=name, status=response.status_code)
-                if response.is_redirect:
-                    raise Redirected(name, url, response.headers["Location"])
-                yield response
+            with opening as raw:
+                self._log.debug("call.answered", route=name, status=raw.status)
+                location = raw.get_redirect_location()
+                if isinstance(location, str):
+                    raise Redirected(name, url, location)
+                yield raw
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their own messages hold the URL.
             raise _lost(name, urlsplit(url).netloc, error, raw) from None
+
+    @contextmanager
+    def _calling(
+        self, method: str, url: str, payload: Mapping[str, Any]
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        with self._http.request(
+            method,
+            url,
+            allow_redirects=False,
+            timeout=(CONNECT_S, READ_S),
+            proxies=self._proxies_for(origin_of(url)),
+            stream=True,
+            **payload,
+        ) as response:
+            yield response.raw
 
     def _url(self, route: Route, path: Mapping[str, Any]) -> str:
         if "://" in route.template:
@@ -277,9 +271,11 @@ class Transport:
             self._proxies[origin] = {} if is_loopback(origin) else get_environ_proxies(origin)
         return self._proxies[origin]
 
-    def _read(self, route: Route, response: requests.Response, data: bytes) -> dict[str, Any]:
+    def _read(
+        self, route: Route, response: urllib3.BaseHTTPResponse, data: bytes
+    ) -> dict[str, Any]:
         try:
-            return read_envelope(name_of(route), response.status_code, data)
+            return read_envelope(name_of(route), response.status, data)
         except RemoteError as error:
             error.args = (self.redactor(str(error)),)
             if isinstance(error, Unavailable):
@@ -289,7 +285,7 @@ class Transport:
     def _judge(
         self,
         route: Route,
-        response: requests.Response,
+        response: urllib3.BaseHTTPResponse,
         chunks: Iterator[bytes],
         mime_type: str,
         file_name: str,
@@ -299,11 +295,11 @@ class Transport:
         while len(start) <= _ENVELOPE_BYTES and (chunk := next(chunks, b"")):
             start += chunk
         envelope = start if len(start) <= _ENVELOPE_BYTES else b""
-        if response.status_code != OK or is_answer(envelope, mime_type, file_name):
+        if response.status != OK or is_answer(envelope, mime_type, file_name):
             # A page that the Backend gives is a proxy's; other hosts have nothing else to say.
             is_its_word = mime_type != PAGE or "://" in route.template
             is_bare = mime_type == PROBLEM or not start.lstrip().startswith(b"{")
-            if response.status_code == NOT_FOUND and is_bare and is_its_word:
+            if response.status == NOT_FOUND and is_bare and is_its_word:
                 raise NotFound(f"{name_of(route)}: HTTP 404", code=NOT_FOUND)
             self._read(route, response, start)
             raise BadAnswer(f"{name_of(route)}: an answer where a file was asked for")
@@ -343,14 +339,14 @@ def _lost(
 ) -> RemoteError:
     """Our error for a call without a whole answer; told by type, since the texts hold the URL."""
     hint = "check the network, `backend_url` and `engine_url`"
-    broken = urllib3.exceptions.ProtocolError
+    broken = urllib3.exceptions.ProtocolError | urllib3.exceptions.ProxyError
     if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         return BadAnswer(f"{name}: the TLS certificate of {host} is not accepted", hint)
     part = _part_of(raw)
     if isinstance(error, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
         why = f"{part}, and then no more in time" if part else f"no answer from {host} in time"
         return Unavailable(f"{name}: {why}", hint, answered=False)
-    if isinstance(error, requests.ConnectTimeout) or _is_unreached(error):
+    if _is_unreached(error):
         why = f"{name}: cannot connect to {host}"
         return Unavailable(why, hint, carried_out=False, answered=False)
     if isinstance(error, requests.ConnectionError | broken):
@@ -369,11 +365,12 @@ def _part_of(raw: urllib3.BaseHTTPResponse | None) -> str:
 
 def _is_unreached(error: Exception) -> bool:
     """Was there no connection at all: nobody listens, or the name of the host means nothing?"""
-    cause = error.args[0] if error.args else None
+    # What requests raises holds the one that it stands for, and so does a proxy's error.
+    cause = error.args[0] if isinstance(error, requests.RequestException) and error.args else error
     reason = getattr(cause, "reason", cause)
-    # A proxy's error holds the one that it stands for.
     reason = getattr(reason, "original_error", reason)
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+    never = urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, never)
 
 
 def _seconds(retry_after: str) -> float | None:
