@@ -244,6 +244,19 @@ def test_a_file_that_comes_to_a_halt_is_told_how_far_it_came(access, store, host
     assert left(store) == []
 
 
+@pytest.mark.parametrize("pause_s", [0, 0.2])
+def test_what_comes_beyond_the_told_length_gets_into_no_other_file(patient, store, host, pause_s):
+    def too_long(call: Call) -> None:
+        call.start(Content_Length=1000)
+        call.send(LARGE[:1000])
+        sleep(pause_s)
+        call.send(LARGE[1000:5000])
+
+    host.files["/a.png"] = in_turn(too_long, cut_at(LARGE, []))
+    assert get(patient, store, host) == LARGE[:1000]
+    assert get(patient, store, host) == LARGE
+
+
 PAGE_TEXT = b"\n<!DOCTYPE html><html><body>Log in first</body></html>"
 
 
