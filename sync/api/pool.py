@@ -5,15 +5,13 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from sync.errors import UsageError
@@ -51,57 +49,6 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, _: requests.Response) -> None:
         """Nowhere; `Response.is_redirect` tells nevertheless."""
-
-
-class Files:
-    """GET for files, by urllib3 alone: what requests adds takes longer than a small file does.
-
-    Which proxy and which certificates count is still for requests to say, once for each host.
-
-    Args:
-        http_session: whose connections are used.
-    """
-
-    def __init__(self, http_session: requests.Session) -> None:
-        self._session = http_session
-        self._headers: dict[str, Any] = dict(http_session.headers)
-        self._hosts: dict[str, Any] = {}
-
-    @contextmanager
-    def get(
-        self, url: str, headers: Mapping[str, str], timeout: Timeout, proxies: Mapping[str, str]
-    ) -> Iterator[BaseHTTPResponse]:
-        """Open a file; nothing is followed or repeated.
-
-        Raises:
-            requests.RequestException, urllib3.exceptions.HTTPError: there is no answer.
-        """
-        parts = urlsplit(url)
-        place = f"{parts.scheme}://{parts.netloc}"
-        if place not in self._hosts:
-            adapter: Any = self._session.get_adapter(place)
-            self._hosts[place] = adapter.host_at(place, proxies, verify=self._session.verify)
-        path = parts.path or "/"
-        answer = self._hosts[place].urlopen(
-            "GET",
-            f"{path}?{parts.query}" if parts.query else path,
-            headers={**self._headers, **headers},
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-            timeout=timeout,
-        )
-        try:
-            yield answer
-        finally:
-            answer.close()
-            answer.release_conn()
-
-    def close(self) -> None:
-        """Let go of all connections."""
-        self._session.close()
 
 
 class Lines:
@@ -160,20 +107,6 @@ class _Adapter(HTTPAdapter):
     def __init__(self, lines: Lines | None, **options: Any) -> None:
         self._pools = _pools(lines) if lines else None
         super().__init__(**options)
-
-    def host_at(self, place: str, proxies: Mapping[str, str], *, verify: bool | str) -> Any:
-        """Connections to a host, which no proxy reads along with: it is https, or this machine.
-
-        Args:
-            place: scheme, host and port.
-            proxies: as requests has them.
-            verify: as requests has it.
-        """
-        request = requests.PreparedRequest()
-        request.prepare(method="GET", url=place)
-        found = self.get_connection_with_tls_context(request, verify, proxies=dict(proxies))
-        self.cert_verify(found, place, verify, None)  # type: ignore[no-untyped-call]
-        return found
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)

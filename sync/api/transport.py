@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import structlog
@@ -32,7 +32,7 @@ from sync.api.envelope import (
     read_envelope,
 )
 from sync.api.path import fill, name_of
-from sync.api.pool import Files, Lines, pool
+from sync.api.pool import Lines, pool
 from sync.api.stream import Ask, Body, Head, Redirected, chunks_of, whole
 from sync.document import canonical
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable
@@ -94,8 +94,7 @@ class Transport:
         self._retry_s = retry_s
         self._proxies: dict[str, Any] = {}
         self._lines = (Lines(stop, GRACE_S), Lines(stop))
-        self._http = pool(concurrency, self._lines[0])
-        self._files = Files(pool(concurrency, self._lines[1]))
+        self._http, self._files = (pool(concurrency, each) for each in self._lines)
         self._turns = threading.Semaphore(concurrency)
         self.workers = 2 * concurrency - 1
         self._log = structlog.get_logger("transport")
@@ -143,7 +142,7 @@ class Transport:
             with _payload(part, data) as payload:
                 payload["headers"] |= headers or {}
                 url = self._url(route, path)
-                calling = self._calling(route.method, url, payload)
+                calling = self._calling(self._http, route, url, payload)
                 # A farewell waits for nobody.
                 turn = nullcontext() if parting else self._turns
                 with turn, self._request(route, url, calling) as raw:
@@ -176,10 +175,9 @@ class Transport:
             NotFound, Refused, Unavailable, BadAnswer: as for `call`.
             Redirected: it is elsewhere.
         """
-        url = self._url(route, path) + (f"?{urlencode(query)}" if query else "")
-        proxies = self._proxies_for(origin_of(url))
-        timeout = urllib3.Timeout(CONNECT_S, READ_S)
-        with self._request(route, url, self._files.get(url, ask.headers, timeout, proxies)) as raw:
+        url = self._url(route, path)
+        payload = {"headers": ask.headers, "params": query}
+        with self._request(route, url, self._calling(self._files, route, url, payload)) as raw:
             head = Head(raw.status, raw.headers, raw.chunked, raw.length_remaining)
             if head.is_unchanged(ask):
                 yield None
@@ -246,10 +244,10 @@ class Transport:
 
     @contextmanager
     def _calling(
-        self, method: str, url: str, payload: Mapping[str, Any]
+        self, http: requests.Session, route: Route, url: str, payload: Mapping[str, Any]
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        with self._http.request(
-            method,
+        with http.request(
+            route.method,
             url,
             allow_redirects=False,
             timeout=(CONNECT_S, READ_S),
