@@ -138,7 +138,9 @@ def fetch_one(
         raise
     except NotFound as error:
         is_new = known.get("status") != MISSING
-        log.warning("file.missing", key=shown(ref.key), is_new=is_new)
+        # What is known to be missing is in the figures of every run, and no news.
+        tell = log.warning if is_new else log.info
+        tell("file.missing", key=shown(ref.key), is_new=is_new)
         return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new, why=str(error))
     except RemoteError as error:
         if isinstance(error, Unavailable):
