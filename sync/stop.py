@@ -5,11 +5,17 @@ so that not even a slow answer is waited for. A *shield* holds the exception bac
 is done that must not be left half done on the remote, such as opening a session.
 """
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sync.errors import Interrupted
+
+_NUDGE = signal.SIGURG
+"""Ends what the main thread waits in, and means nothing else."""
+_NUDGES_S = (0.1, 1.0)
 
 
 class Stop:
@@ -18,11 +24,13 @@ class Stop:
     Attributes:
         event: set as soon as a stop was asked for.
         why: what asked for it.
+        exit_code: what the process ends with for it.
     """
 
     def __init__(self) -> None:
-        self.event = threading.Event()
+        self.event: threading.Event = _Event()
         self.why = ""
+        self.exit_code = Interrupted.exit_code
         self._helpers: list[Callable[[], None]] = []
         self._shields = 0
         self._held_back: Interrupted | None = None
@@ -39,8 +47,11 @@ class Stop:
         """Forget what was to be called."""
         self._helpers.remove(help_on)
 
-    def ask(self, why: str) -> None:
+    def ask(self, number: int) -> None:
         """Ask for a stop, from a signal handler in the main thread.
+
+        Args:
+            number: of the signal.
 
         Raises:
             Interrupted: unless a shield holds it back.
@@ -48,14 +59,15 @@ class Stop:
         """
         if self.event.is_set():
             raise KeyboardInterrupt
-        self.why = why
+        self.why = f"stopped by {signal.Signals(number).name}"
+        self.exit_code = 128 + number
         self.event.set()
         for help_on in self._helpers:
             help_on()
         if self._shields:
-            self._held_back = Interrupted(why)
+            self._held_back = Interrupted(self.why)
         else:
-            raise Interrupted(why)
+            raise Interrupted(self.why)
 
     @contextmanager
     def shield(self) -> Iterator[None]:
@@ -71,3 +83,51 @@ class Stop:
         if self._shields == 0 and self._held_back:
             held_back, self._held_back = self._held_back, None
             raise held_back
+
+
+class _Event(threading.Event):
+    """One that a signal handler may set, whatever it interrupts.
+
+    The usual one has a lock which the main thread cannot take again, if the signal strikes it
+    within `wait`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cond = threading.Condition(threading.RLock())
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """See to it that each signal is handled soon, whatever the main thread waits for.
+
+    One that strikes just before a wait begins does not end it, and Python would handle it only
+    when the wait is over. Only for the main thread.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    is_over = threading.Event()
+    arguments = (reader, threading.get_ident(), is_over)
+    thread = threading.Thread(target=_nudge, args=arguments, name="signals", daemon=True)
+    handler = signal.signal(_NUDGE, lambda *_: None)
+    descriptor = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(descriptor)
+        is_over.set()
+        os.close(writer)
+        thread.join()
+        signal.signal(_NUDGE, handler)
+        os.close(reader)
+
+
+def _nudge(reader: int, main: int, is_over: threading.Event) -> None:
+    """Let no wait of the main thread outlast a signal by much."""
+    while number := os.read(reader, 1):
+        if number[0] == _NUDGE:
+            continue
+        for pause_s in _NUDGES_S:
+            if not is_over.wait(pause_s):
+                signal.pthread_kill(main, _NUDGE)

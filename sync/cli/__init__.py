@@ -19,6 +19,7 @@ import click
 from sync import __version__
 from sync.cli.door import Door, print_json
 from sync.errors import Interrupted, SyncError, UsageError, worst
+from sync.stop import heard
 
 _COMMANDS = (
     "demo",
@@ -95,7 +96,7 @@ def run(args: Sequence[str]) -> int:
 
     def stop(number: int, _: FrameType | None) -> None:
         signals.append(number)
-        door.stop.ask(f"stopped by {signal.Signals(number).name}")
+        door.stop.ask(number)
 
     for stream in (sys.stdout, sys.stderr):
         # A text that the terminal cannot show is shown as escapes, not as an error.
@@ -103,7 +104,8 @@ def run(args: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return _run(door, list(args), signals)
+        with heard():
+            return _run(door, list(args), signals)
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
