@@ -32,7 +32,12 @@ def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("unit", "most"),
-    [("aisuru-sync", 1.1), ("aisuru-sync-backup", 1.1), ("aisuru-sync-check", 0.3)],
+    [
+        ("aisuru-sync", 1.1),
+        ("aisuru-sync-backup", 1.1),
+        ("aisuru-sync-check", 0.3),
+        ("aisuru-sync-prune", 0.3),
+    ],
 )
 def test_little_is_exposed(unit: str, most: float):
     told = subprocess.run(
@@ -45,5 +50,10 @@ def test_little_is_exposed(unit: str, most: float):
     assert float(level) <= most
 
 
-def test_the_check_has_no_network():
-    assert "PrivateNetwork=yes" in (UNITS / "aisuru-sync-check.service").read_text()
+@pytest.mark.parametrize("unit", ["aisuru-sync-check", "aisuru-sync-prune"])
+def test_what_asks_no_remote_has_no_network(unit: str):
+    assert "PrivateNetwork=yes" in (UNITS / f"{unit}.service").read_text()
+
+
+def test_a_prune_waits_for_a_backup_of_the_timers():
+    assert "After=aisuru-sync-backup.service" in (UNITS / "aisuru-sync-prune.service").read_text()
