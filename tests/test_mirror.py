@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from sync.document import canonical
 from sync.errors import BadAnswer, Locked, StorageError, UsageError
 from sync.files import FileStore
 from sync.kinds import KINDS
+from sync.mirror import jobs
 from sync.mirror.database import open_database, writing
 from sync.mirror.journal import Journal
 from sync.mirror.lock import hold
@@ -382,3 +384,16 @@ def test_what_came_back_into_another_agent_counts_as_absent_here(mirror, source)
     Journal(mirror, source).recognise({("person", "b"): "here"})
     with mirror.staging(source, mirror.start_snapshot(source, 9, "manual")) as staging:
         assert staging.count_absent(PERSON) == (1, 1)
+
+
+def test_the_newest_thousand_jobs_of_each_name_are_remembered(mirror):
+    table = mirror.tables.job
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [{"name": name, "started_at": at} for name in ("check", "backup") for _ in range(1005)]
+    with mirror.engine.connect() as connection, writing(connection):
+        connection.execute(sa.insert(table), rows)
+    newest = jobs.begin(mirror, "backup")
+    of = sa.select(sa.func.count(), sa.func.max(table.c.id)).group_by(table.c.name)
+    with mirror.engine.connect() as connection:
+        assert connection.execute(of.order_by(table.c.name)).all() == [(1000, newest), (1005, 1005)]
+    assert jobs.last_runs(mirror)["backup"].failures == 1000

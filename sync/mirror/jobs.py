@@ -9,6 +9,9 @@ from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import told
 
+_KEPT = 1000
+"""How many of each name are remembered."""
+
 
 @dataclass(frozen=True)
 class JobRun:
@@ -29,10 +32,15 @@ class JobRun:
 
 
 def begin(mirror: Mirror, name: str) -> int:
-    """Note a job that begins; returns its id."""
+    """Note a job that begins, and forget what is long past of its name; returns its id."""
     job = mirror.tables.job
     values = {"name": name, "started_at": datetime.now(UTC)}
+    mine = sa.select(job.c.id).where(job.c.name == name).order_by(job.c.id.desc())
+    past = sa.delete(job).where(
+        job.c.name == name, job.c.id <= mine.offset(_KEPT - 1).limit(1).scalar_subquery()
+    )
     with mirror.engine.connect() as connection, writing(connection):
+        connection.execute(past)
         return int(
             connection.execute(sa.insert(job).values(values).returning(job.c.id)).scalar_one()
         )
