@@ -61,12 +61,14 @@ class RunResult:
     Attributes:
         exit_code: what a command ends with that did nothing else.
         file_troubles: the first files that could not be had, and why.
+        gone: Memoris that the run proved to be in the account no more.
     """
 
     run_id: int
     snapshots: list[Snapshot]
     exit_code: int
     file_troubles: list[FileTrouble]
+    gone: list[Source]
 
 
 def backup(
@@ -137,11 +139,13 @@ def backup(
         error.also = (*of_account.exit_codes, *exit_codes)
         raise
     exit_codes += of_account.exit_codes
-    for name in mirror.mark_gone([agent.memori_id for agent in owned]):
-        structlog.get_logger("backup").warning("memori.gone", memori=name)
+    gone = mirror.mark_gone([agent.memori_id for agent in owned])
+    for each in gone:
+        log = structlog.get_logger("backup")
+        log.warning("memori.gone", memori=each.name, memori_id=each.remote_id)
     snapshots = mirror.snapshots(run_id=run.run_id)
     _tell_not_needed(run, snapshots, is_limited=wishes.is_limited)
-    return RunResult(run.run_id, snapshots, worst(exit_codes), run.troubles.first())
+    return RunResult(run.run_id, snapshots, worst(exit_codes), run.troubles.first(), gone)
 
 
 def _tell_not_needed(run: Run, snapshots: Sequence[Snapshot], *, is_limited: bool) -> None:

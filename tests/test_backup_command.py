@@ -444,15 +444,39 @@ def test_an_agent_that_is_gone_stays_in_the_mirror_and_is_marked(
     work: Workplace, sandbox: Sandbox, world: World
 ):
     work.backup()
+    (memori_id,) = world.agents
     with sandbox.lock:
         world.agents.clear()
         world.assets.clear()
 
-    work.backup()
+    outcome = work.run("backup", "--quiet")
+    told = f"Guide ({memori_id}) is gone from the account; what it held stays here"
+    assert (outcome.code, outcome.out.splitlines()) == (0, [told])
+    assert "memori.gone" in outcome.err
+    assert memori_id in outcome.err
 
     ((gone_at,),) = work.sql("select gone_at from source where scope = 'memori'")
     assert gone_at is not None
     assert work.sql("select count(*) from person") == [(2,)]
+    status = work.run("status", "--json").json
+    (gone,) = status["gone"]
+    assert gone["source"] == {"scope": "memori", "name": "Guide", "remote_id": memori_id}
+    assert gone["gone_at"][:19].replace("T", " ") == gone_at[:19]
+    assert "Guide is gone from the account since 20" in work.run("status").out
+    # Only the run that proves it says so.
+    assert work.backup()["gone"] == []
+
+
+def test_json_names_the_agents_that_a_run_proved_to_be_gone(
+    work: Workplace, sandbox: Sandbox, world: World
+):
+    fill(world, world.add_agent("Archive"))
+    assert work.backup()["gone"] == []
+    with sandbox.lock:
+        gone = world.agent("Archive").memori_id
+        del world.agents[gone]
+    told = work.backup("--kind", "memori")["gone"]
+    assert told == [{"scope": "memori", "name": "Archive", "remote_id": gone}]
 
 
 def test_a_field_that_nobody_declared_is_kept_counts_as_a_change_and_is_told_once(

@@ -32,14 +32,22 @@ def command(
     """
     from sync.backup import backup
     from sync.cli.progress import progress
-    from sync.cli.report import errors_of, run_table, snapshot_json, troubles_of
+    from sync.cli.report import (
+        errors_of,
+        gone_from,
+        run_table,
+        snapshot_json,
+        source_json,
+        troubles_of,
+    )
 
     app = door.app()
     wishes = replace(app.wishes(memoris, kinds, "manual"), accept_deletions=by_kind(accepted))
     with app.writing("a backup") as mirror, app.account() as account, progress() as watch:
         result = backup(account, mirror, app.store, app.kinds, wishes, watch)
     troubles = troubles_of(result.file_troubles)
-    table = [run_table(result.snapshots), *errors_of(result.snapshots), *troubles]
+    gone = gone_from(result.gone)
+    table = [run_table(result.snapshots), *errors_of(result.snapshots), *troubles, *gone]
     is_silent = door.level == "warning" and result.exit_code == 0
     shown = [snapshot_json(each, kinds=True) for each in result.snapshots]
     return Reply(
@@ -47,7 +55,8 @@ def command(
             "run_id": result.run_id,
             "snapshots": shown,
             "file_troubles": list(map(vars, result.file_troubles)),
+            "gone": list(map(source_json, result.gone)),
         },
-        text=[] if is_silent else table,
+        text=gone if is_silent else table,
         exit_code=result.exit_code,
     )

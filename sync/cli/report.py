@@ -104,6 +104,14 @@ def troubles_of(troubles: Iterable[FileTrouble]) -> list[str]:
     return [*lines, WITHOUT] if can_go_on else lines
 
 
+def gone_from(sources: Iterable[Source]) -> list[str]:
+    """Which agents a run proved to be gone, a line each."""
+    return [
+        f"{each.name} ({each.remote_id}) is gone from the account; what it held stays here"
+        for each in sources
+    ]
+
+
 def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[str]:
     """Which snapshots looked at some kinds only, a line for all that looked at the same."""
     alike: dict[tuple[str, str], list[str]] = {}

@@ -113,14 +113,14 @@ class Mirror:
                 raise UsageError(f"the mirror holds no Memori {memori!r}")
         return found
 
-    def mark_gone(self, owned: Collection[str]) -> list[str]:
+    def mark_gone(self, owned: Collection[str]) -> list[Source]:
         """Mark the Memoris that are proven gone from the account; what they held stays.
 
         Args:
             owned: ids of those that the account shows now.
 
         Returns:
-            The names of those that were not marked yet.
+            Those that were not marked yet.
         """
         source, change = self.tables.source, self.tables.change
         accounts = sa.select(source.c.id).where(source.c.scope == Scope.ACCOUNT).correlate(None)
@@ -137,9 +137,9 @@ class Mirror:
                 .where(source.c.scope == Scope.MEMORI, source.c.gone_at.is_(None), proven)
                 .where(source.c.remote_id.not_in(owned))
                 .values(gone_at=datetime.now(UTC))
-                .returning(source.c.name)
+                .returning(source)
             )
-            return list(marked.scalars())
+            return [source_of(row) for row in marked]
 
     def start_snapshot(self, source: Source, run_id: int, reason: str) -> int:
         """Open a snapshot of a source; returns its id."""
