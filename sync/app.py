@@ -18,7 +18,7 @@ from sync.kind import Kind
 from sync.kinds import KINDS
 from sync.link import origin_of
 from sync.mirror.database import sqlite_file
-from sync.mirror.lock import hold
+from sync.mirror.lock import hold, hold_service
 from sync.mirror.mirror import Mirror
 from sync.redact import Redactor
 from sync.stop import Stop
@@ -94,6 +94,16 @@ class App:
             mirror.migrate()
             mirror.interrupt_running()
             yield mirror
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the one service of the mirror; commands work beside it.
+
+        Raises:
+            Locked: another process serves it.
+        """
+        with self._mirror() as mirror, hold_service(mirror.engine):
+            yield
 
     @contextmanager
     def account(self) -> Iterator[Account]:

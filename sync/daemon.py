@@ -30,7 +30,7 @@ from sync.mirror.lock import is_held
 from sync.schedule import LOCAL, Attempts, Entry, due_at, next_time
 from sync.stop import Stop
 from sync.systemd import Systemd
-from sync.web import Metrics, serving
+from sync.web import Metrics, make_site, serving
 
 _TICK_S = 5.0
 """How often the main thread looks around while there is nothing to do."""
@@ -80,7 +80,11 @@ class Daemon:
         self._due: dict[str, Entry] = {}
         self._attempts: dict[str, Attempts] = {}
         self._metrics = Metrics()
-        self._site = ExitStack()
+        self._site = make_site(lambda: self._app, lambda: self._held_up, self._metrics)
+        self._shown = ExitStack()
+        self._place = ExitStack()
+        self._served = ""
+        self._held_up = ""
         self.jobs_done = 0
         self._wants_reload = False
         self._refusal = ""
@@ -99,48 +103,66 @@ class Daemon:
 
         Raises:
             Interrupted: that is how it ends.
+            Locked: another daemon serves the mirror.
             NoMirror, StorageError, UsageError: it cannot begin.
         """
         _check_schedule(self._app)
         with self._beating(), ExitStack() as stack:
+            stack.callback(self._leave)
+            self._serve(self._app)
+            port = self._show_at(self._app.config.service.listen)
             self._attempts = self._past(self._app)
             self._scheduler.start()
             stack.callback(self._scheduler.shutdown, wait=False)
             stack.callback(self._systemd.tell, STOPPING="1")
-            stack.callback(self._hide)
-            port = self._show_at(self._app.config.service.listen)
             self._arm()
             self._systemd.tell(READY="1")
             self._log.info("daemon.started", entries=len(self._app.config.schedule), port=port)
             while True:
                 self._turn()
 
+    def _serve(self, app: App) -> None:
+        """Be the one service of a mirror, and no longer of the one before."""
+        database = app.config.storage.database
+        if database != self._served:
+            self._place.close()
+            self._served = ""
+            self._place.enter_context(app.serving())
+            self._served = database
+
     def _past(self, app: App) -> dict[str, Attempts]:
         """What was done so far, from the mirror, which is made or migrated if need be."""
-        while True:
-            try:
-                with app.writing("the service's start") as mirror:
-                    runs = jobs.last_runs(mirror)
-            except Locked as error:
-                self._wait(f"waits to begin: {error}")
-            else:
-                # Whoever starts the service after a refusal means it to be tried again.
-                return {
-                    name: Attempts(run.started_at, run.exit_code, run.failures)
-                    for name, run in runs.items()
-                    if run.exit_code != AccountRefused.exit_code
-                }
+        try:
+            while True:
+                try:
+                    with app.writing("the service's start") as mirror:
+                        runs = jobs.last_runs(mirror)
+                    break
+                except Locked as error:
+                    if not self._held_up:
+                        self._log.warning("daemon.waits", why=str(error))
+                    self._held_up = f"waits to begin: {error}"
+                    self._wait(self._held_up)
+        finally:
+            self._held_up = ""
+        # Whoever starts the service after a refusal means it to be tried again.
+        return {
+            name: Attempts(run.started_at, run.exit_code, run.failures)
+            for name, run in runs.items()
+            if run.exit_code != AccountRefused.exit_code
+        }
 
     def _show_at(self, listen: str) -> int:
         """Serve the pages at an address, and no longer at the one before; returns the port."""
         with ExitStack() as stack:
-            port = stack.enter_context(serving(listen, lambda: self._app, self._metrics))
-            self._hide()
-            self._site = stack.pop_all()
+            port = stack.enter_context(serving(listen, self._site))
+            self._shown.close()
+            self._shown = stack.pop_all()
         return port
 
-    def _hide(self) -> None:
-        self._site.close()
+    def _leave(self) -> None:
+        self._shown.close()
+        self._place.close()
 
     def _turn(self) -> None:
         """Wait for what is due, look around, and do one thing."""
@@ -227,21 +249,23 @@ class Daemon:
 
     def _reload(self) -> None:
         self._wants_reload = False
-        before = self._app
+        before, attempts = self._app, self._attempts
         try:
             app, ping = self._load()
             _check_schedule(app)
             is_refused = bool(self._refusal) and app.credentials() == self._refused
+            self._serve(app)
             if app.config.storage != before.config.storage or (self._refusal and not is_refused):
-                self._attempts = self._past(app)
+                attempts = self._past(app)
             if app.config.service.listen != before.config.service.listen:
                 self._show_at(app.config.service.listen)
         except Interrupted:
             raise
         except SyncError as error:
             self._log.error("settings.kept", why=str(error))
+            self._serve(before)
             return
-        self._app, self._ping = app, ping
+        self._app, self._ping, self._attempts = app, ping, attempts
         self._refusal = self._refusal if is_refused else ""
         self._log.info("settings.read", entries=len(app.config.schedule))
         self._due.clear()
@@ -296,7 +320,7 @@ class Daemon:
             try:
                 exit_code, error = self._outcome(entry)
             except Interrupted as stopped:
-                self._note_end(job_id, stopped.exit_code, str(stopped))
+                self._note_end(job_id, self._stop.exit_code, str(stopped))
                 raise
             self._note_end(job_id, exit_code, error)
         except Interrupted:

@@ -140,6 +140,12 @@ def serving(workplace: Workplace) -> Iterator[Callable[..., Service]]:
         each.process.communicate()
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def settled(workplace: Workplace, sandbox: Sandbox, more: str = NIGHTLY, **over: Any) -> None:
     """Settings of a service that backs up every night, if nothing else is said."""
     workplace.settle(sandbox, more, **over)
@@ -242,6 +248,7 @@ def test_a_stop_in_mid_backup_ends_it_within_ten_seconds(
         statuses = Counter(status for (status,) in workplace.sql("select status from snapshot"))
         assert "interrupted" in statuses
         assert "running" not in statuses
+        assert workplace.sql("select exit_code, error from job") == [(143, "stopped by SIGTERM")]
         # What was cut is taken up again soon.
         again = serving("2026-03-28T12:05:00Z")
         again.until("job.finished", "exit_code=0")
@@ -256,9 +263,10 @@ def test_a_stop_in_mid_retry_ends_it_at_once(
         settled(workplace, sandbox, retry_s=60)
         service = serving()
         service.until("call.repeated")
-        code, took_s, _ = service.end()
+        code, took_s, _ = service.end(signal.SIGINT)
         assert code == 0
         assert took_s < 10
+        assert workplace.sql("select exit_code from job") == [(130,)]
 
 
 def test_a_job_that_was_killed_is_taken_up_by_the_next_start(
@@ -328,9 +336,7 @@ def test_new_settings_are_read_and_broken_ones_are_told_and_not_used(
     service.send(signal.SIGHUP)
     service.until("settings.read", "entries=2")
     service.until("job.finished", 'job="check 100%"', "exit_code=0")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     workplace.config.write_text(whole.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
     service.send(signal.SIGHUP)
     service.until("settings.read", "entries=1")
@@ -549,18 +555,33 @@ def test_an_address_that_is_taken_is_told(workplace: Workplace, sandbox: Sandbox
     assert f"cannot listen on 127.0.0.1:{port}" in outcome.json["error"]["message"]
 
 
+def test_an_address_that_is_none_is_told(workplace: Workplace, sandbox: Sandbox):
+    settled(workplace, sandbox, NIGHTLY.replace("127.0.0.1:0", "nowhere.invalid:8400"))
+    outcome = workplace.run("daemon", "--json")
+    assert outcome.code == 8, outcome
+    assert "cannot listen on nowhere.invalid:8400" in outcome.json["error"]["message"]
+
+
 def test_a_start_waits_for_whoever_holds_the_mirror(
     workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
 ):
-    settled(workplace, sandbox)
-    workplace.backup()
+    port = free_port()
+    settled(workplace, sandbox, NIGHTLY.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
     engine = open_database(f"sqlite:///{workplace.folder}/mirror.db")
     with systemd(workplace.folder, 60_000_000) as (sock, environ):
         with hold(engine, "a restore"):
             service = serving(**environ)
             assert b"waits to begin: the mirror is in use by a restore" in sock.recv(4096)
+            assert "in use by a restore" in service.until("daemon.waits")
+            with pytest.raises(urllib.error.HTTPError, match="503") as unwell:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz")
+            told = json.load(unwell.value)
+            unwell.value.close()
+            assert "waits to begin: the mirror is in use by a restore" in told["why"][0]
         service.until("job.finished", "exit_code=0")
+        assert service.get("/healthz")[0] == 200
         service.end()
+    assert service.count("daemon.waits") == 1
     engine.dispose()
 
 
@@ -597,6 +618,51 @@ def test_new_settings_may_name_another_mirror(
     service.until("job.finished", "exit_code=0")
     service.end()
     assert (workplace.folder / "another.db").exists()
+
+
+def test_one_mirror_has_one_service_and_commands_work_beside_it(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service], database: str
+):
+    workplace.database = database
+    settled(workplace, sandbox)
+    service = serving()
+    service.until("job.finished")
+    second = serving()
+    assert second.process.wait(PATIENCE_S) == 11
+    _, _, told = second.end(0)
+    pid = service.process.pid
+    assert told["error"]["message"] == f"another daemon (process {pid}) serves this mirror"
+    assert workplace.run("migrate").code == 0
+    workplace.backup()
+    service.end(signal.SIGKILL)
+    third = serving("2026-04-02T13:00:00Z")
+    third.until("job.finished", "exit_code=0")
+    third.end()
+
+
+def test_a_service_that_moves_takes_no_mirror_that_is_served_and_leaves_its_own_to_others(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
+):
+    settled(workplace, sandbox)
+    mover = serving()
+    mover.until("job.finished")
+    here = workplace.config.read_text()
+    workplace.config.write_text(here.replace("mirror.db", "another.db"))
+    other = serving()
+    other.until("job.finished")
+    mover.send(signal.SIGHUP)
+    assert f"another daemon (process {other.process.pid})" in mover.until("settings.kept")
+    workplace.config.write_text(here)
+    assert serving().process.wait(PATIENCE_S) == 11
+    workplace.config.write_text(here.replace("mirror.db", "another.db"))
+    other.end()
+    mover.send(signal.SIGHUP)
+    mover.until("settings.read")
+    workplace.config.write_text(here)
+    heir = serving()
+    heir.until("daemon.started")
+    heir.end()
+    mover.end()
 
 
 def test_a_clock_that_is_set_back_while_a_job_runs_starves_no_watchdog(

@@ -1,10 +1,15 @@
-"""One writer per mirror: kernel and server locks, which end with the process that holds them."""
+"""One writer and one service per mirror.
+
+Kernel and server locks, which end with the process that holds them.
+"""
 
 import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -17,11 +22,36 @@ _HOLDER = sa.text(
     " join pg_database d on d.oid = l.database and d.datname = current_database()"
     " where l.locktype = 'advisory' and l.objid = :key and l.granted"
 )
-# Any number will do, as long as all versions use the same.
-_ADVISORY = 0x41495355
 _PROGRAM = "aisuru-sync"
-_WRITE = _ADVISORY + 1
 _LOOK_S = 0.05
+_KEEPALIVE_S = "60"
+"""After how much silence it is asked whether the other side of an idle connection lives."""
+
+
+@dataclass(frozen=True)
+class _Role:
+    """What only one process can be.
+
+    Attributes:
+        number: of the advisory lock; any will do, as long as all versions use the same.
+        suffix: of the file that is locked beside a SQLite database.
+        message: what the others are told of the one.
+    """
+
+    number: int
+    suffix: str
+    message: str
+    hint: str
+
+
+_WRITER = _Role(0x41495355, "lock", "the mirror is in use by {}", "wait until it has finished")
+_WRITE = _WRITER.number + 1
+_SERVICE = _Role(
+    _WRITER.number + 2,
+    "daemon.lock",
+    "{} serves this mirror",
+    "stop it first, or give this one a `database` of its own",
+)
 
 
 @contextmanager
@@ -35,19 +65,49 @@ def hold(engine: sa.Engine, job: str) -> Iterator[None]:
     Raises:
         Locked: another process writes; the message says which.
     """
-    path = sqlite_file(engine.url.render_as_string(hide_password=False))
+    path = _file_of(engine)
     if path is None:
-        with _hold_advisory(engine, job):
+        with _hold_advisory(engine, _WRITER, job) as connection, _guard(engine, connection):
             yield
         return
+    with _hold_file(path, _WRITER, job):
+        yield
+
+
+@contextmanager
+def hold_service(engine: sa.Engine) -> Iterator[None]:
+    """Be the one service of a mirror, beside which others write.
+
+    Args:
+        engine: of the mirror.
+
+    Raises:
+        Locked: another process serves it.
+    """
+    path, name = _file_of(engine), "another daemon"
+    if path is None:
+        with _hold_advisory(engine, _SERVICE, name):
+            yield
+        return
+    with _hold_file(path, _SERVICE, name):
+        yield
+
+
+def _file_of(engine: sa.Engine) -> Path | None:
+    return sqlite_file(engine.url.render_as_string(hide_password=False))
+
+
+@contextmanager
+def _hold_file(database: Path, role: _Role, holder: str) -> Iterator[None]:
     # One database has one lock, whatever links lead to it.
-    with _open_private(f"{path.resolve()}.lock") as descriptor:
+    with _open_private(f"{database.resolve()}.{role.suffix}") as descriptor:
         try:
             _take(descriptor)
         except OSError:
-            raise _locked(os.pread(descriptor, 200, 0).decode(errors="replace")) from None
+            held = os.pread(descriptor, 200, 0).decode(errors="replace")
+            raise _locked(role, held) from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{job} (process {os.getpid()})".encode(), 0)
+        os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
         yield
 
 
@@ -62,12 +122,12 @@ def _take(descriptor: int) -> None:
 
 def is_held(engine: sa.Engine) -> bool:
     """Does any process write to a mirror now?"""
-    path = sqlite_file(engine.url.render_as_string(hide_password=False))
+    path = _file_of(engine)
     if path is None:
         with engine.connect() as connection:
-            return bool(_advisory_holder(connection)[0])
+            return bool(_advisory_holder(connection, _WRITER)[0])
     try:
-        descriptor = os.open(f"{path.resolve()}.lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(f"{path.resolve()}.{_WRITER.suffix}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -82,40 +142,50 @@ def is_held(engine: sa.Engine) -> bool:
 
 
 @contextmanager
-def _hold_advisory(engine: sa.Engine, job: str) -> Iterator[None]:
+def _hold_advisory(engine: sa.Engine, role: _Role, holder: str) -> Iterator[sa.Connection]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.select(sa.func.set_config("application_name", _name(job), False)))
-        if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY))).scalar():
-            _, name = _advisory_holder(connection)
-            raise _locked(name.removeprefix(f"{_PROGRAM} "))
-        # Waits for the last write of a run that has lost the lock.
-        connection.execute(sa.select(sa.func.pg_advisory_lock(_WRITE)))
-        connection.execute(sa.select(sa.func.pg_advisory_unlock(_WRITE)))
-        ours, _ = _advisory_holder(connection)
-
-        def check(writer: sa.Connection) -> None:
-            if not is_writing(writer):
-                return
-            writer.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_WRITE)))
-            if _advisory_holder(writer)[0] != ours:
-                raise StorageError(
-                    "the database failed: it ended the connection that held the lock",
-                    "nothing half done was kept: run it again",
-                )
-
-        # Whoever has lost the lock must not write: another process may hold it by now.
-        event.listen(engine, "begin", check)
+        # The server frees the lock only when it notices that a machine is no more.
+        settings = {"application_name": _name(holder), "tcp_keepalives_idle": _KEEPALIVE_S}
+        for each in settings.items():
+            connection.execute(sa.select(sa.func.set_config(*each, False)))
+        if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(role.number))).scalar():
+            _, name = _advisory_holder(connection, role)
+            raise _locked(role, name.removeprefix(f"{_PROGRAM} "))
         try:
-            yield
+            yield connection
         finally:
-            event.remove(engine, "begin", check)
             # Back in the pool the connection would go on holding it.
             connection.invalidate()
 
 
-def _advisory_holder(connection: sa.Connection) -> tuple[int, str]:
+@contextmanager
+def _guard(engine: sa.Engine, connection: sa.Connection) -> Iterator[None]:
+    """Let nobody write who has lost the lock: another process may hold it by now."""
+    # Waits for the last write of a run that has lost the lock.
+    connection.execute(sa.select(sa.func.pg_advisory_lock(_WRITE)))
+    connection.execute(sa.select(sa.func.pg_advisory_unlock(_WRITE)))
+    ours, _ = _advisory_holder(connection, _WRITER)
+
+    def check(writer: sa.Connection) -> None:
+        if not is_writing(writer):
+            return
+        writer.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_WRITE)))
+        if _advisory_holder(writer, _WRITER)[0] != ours:
+            raise StorageError(
+                "the database failed: it ended the connection that held the lock",
+                "nothing half done was kept: run it again",
+            )
+
+    event.listen(engine, "begin", check)
+    try:
+        yield
+    finally:
+        event.remove(engine, "begin", check)
+
+
+def _advisory_holder(connection: sa.Connection, role: _Role) -> tuple[int, str]:
     """The process and the name of the connection that holds the lock."""
-    found = connection.execute(_HOLDER, {"key": _ADVISORY}).first()
+    found = connection.execute(_HOLDER, {"key": role.number}).first()
     return (found.pid, found.application_name) if found else (0, "")
 
 
@@ -123,10 +193,8 @@ def _name(job: str) -> str:
     return f"{_PROGRAM} {job} (process {os.getpid()})"
 
 
-def _locked(holder: str) -> Locked:
-    return Locked(
-        f"the mirror is in use by {holder or 'another process'}", "wait until it has finished"
-    )
+def _locked(role: _Role, holder: str) -> Locked:
+    return Locked(role.message.format(holder or "another process"), role.hint)
 
 
 @contextmanager

@@ -18,30 +18,31 @@ from sync.status import Standing, status
 from sync.web.metrics import Metrics
 from sync.when import duration
 
-__all__ = ["Metrics", "serving"]
+__all__ = ["Metrics", "make_site", "serving"]
 
 _UNWELL = 503
 
 
-def make_site(app_now: Callable[[], App], metrics: Metrics) -> Flask:
+def make_site(app_now: Callable[[], App], waits_for: Callable[[], str], metrics: Metrics) -> Flask:
     """The pages.
 
     Args:
         app_now: gives the program with the settings as they are now.
+        waits_for: says what keeps the service from its work now, or "".
         metrics: what the jobs told.
     """
     site = Flask("sync.web")
 
     @site.get("/healthz")
     def healthz() -> tuple[Response, int]:
-        app = app_now()
+        app, waiting = app_now(), [*filter(None, [waits_for()])]
         try:
             with app.reading() as mirror:
                 standing = status(mirror, app.backed_up, app.memoris)
         except SyncError as error:
-            return jsonify({"status": "unwell", "why": [str(error)]}), _UNWELL
+            return jsonify({"status": "unwell", "why": [*waiting, str(error)]}), _UNWELL
         names = {each.name for each in app.config.schedule}
-        why = list(unwell(standing, duration(app.config.service.max_age), names))
+        why = [*waiting, *unwell(standing, duration(app.config.service.max_age), names)]
         is_well = not why
         told = {"status": "well" if is_well else "unwell", "why": why, "sources": _ages(standing)}
         return jsonify(told), 200 if is_well else _UNWELL
@@ -96,13 +97,12 @@ def _ages(standing: Standing) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def serving(listen: str, app_now: Callable[[], App], metrics: Metrics) -> Iterator[int]:
-    """Serve the pages from threads of their own, as long as the block lasts.
+def serving(listen: str, site: Flask) -> Iterator[int]:
+    """Serve pages from threads of their own, as long as the block lasts.
 
     Args:
         listen: `host:port`; port 0 takes a free one; "" serves nothing.
-        app_now: as for `make_site`.
-        metrics: as for `make_site`.
+        site: the pages.
 
     Yields:
         The port, 0 if nothing is served.
@@ -114,13 +114,15 @@ def serving(listen: str, app_now: Callable[[], App], metrics: Metrics) -> Iterat
         yield 0
         return
     place = urlsplit(f"//{listen}")
-    site, channels = make_site(app_now, metrics), dict[int, Any]()
+    channels: dict[int, Any] = {}
     try:
         server = create_server(site, host=place.hostname, port=place.port, threads=2, map=channels)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         wasyncore.close_all(channels)
+        # A name that leads nowhere is a `ValueError` to waitress.
+        why = getattr(error, "strerror", None) or "there is no such host"
         raise StorageError(
-            f"cannot listen on {listen}: {error.strerror}", "set `listen` in [service]"
+            f"cannot listen on {listen}: {why}", "set `listen` in [service]"
         ) from None
     thread = Thread(target=server.run, name="web", daemon=True)
     thread.start()
