@@ -25,6 +25,7 @@ from sync.schedule import Entry, problems_of
 from sync.when import duration
 
 NAME = "aisuru-sync"
+LOG_FORMATS = ("plain", "json")
 _PREFIX = "AISURU_SYNC_"
 # Names with the prefix that are no settings.
 _OTHER = frozenset({"CONFIG", "PASSWORD", "PING_URL", "TOKEN", "TRUSTED_APP_KEY", "TEST_POSTGRES"})
@@ -77,6 +78,7 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     max_age: str = "26h"
     time_zone: str = ""
     ping_url_file: str = ""
+    log_format: str = "plain"
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -321,6 +323,8 @@ def _service_problems(service: ServiceConfig) -> Iterator[str]:
         is_place = False
     if not is_place:
         yield 'listen in [service] is no "host:port", such as "127.0.0.1:8400"'
+    if service.log_format not in LOG_FORMATS:
+        yield f"log_format in [service] is none of {', '.join(LOG_FORMATS)}"
     if service.time_zone and service.time_zone not in zoneinfo.available_timezones():
         yield f'time_zone in [service]: there is no {service.time_zone!r}; say "Europe/Rome"'
 

@@ -1,16 +1,18 @@
 """Logging to stderr: `noun.verb_past` with keys, and no secret in any line.
 
 People get colours on a terminal, files and pipes get `key=value`, and systemd's journal the same
-with the priority of each line and without a time of its own.
+with the priority of each line and without a time of its own. Whoever collects lines can have each
+as a JSON object.
 
-The finished line is cleaned, tracebacks and third parties' messages included, because that is the
-last place where a secret could slip through.
+Values are cleaned before a format writes them in its own way, and the finished line once more,
+tracebacks and third parties' messages included, because that is the last place where a secret could
+slip through.
 """
 
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -63,35 +65,33 @@ _PRIORITIES = (
 """(the least level, its priority of syslog), the worst first."""
 
 
-def set_up(level: str, redact: Callable[[str], str]) -> None:
+def set_up(level: str, redact: Callable[[str], str], form: str = "plain") -> None:
     """Send every log line of this process to stderr.
 
     Args:
         level: the least that is shown: `debug`, `info`, `warning`.
         redact: takes secrets out of a text.
+        form: of a line: `plain` or `json`.
     """
-    is_terminal, is_journal = sys.stderr.isatty(), _is_journal()
+    is_journal, is_json = _is_journal(), form == "json"
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.format_exc_info,
     ]
-    if not is_journal:
+    if is_json or not is_journal:
         shared.insert(2, structlog.processors.TimeStamper(fmt="iso", utc=True))
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(pad_event_to=0)
-        if is_terminal
-        else structlog.processors.LogfmtRenderer(
-            key_order=["timestamp", "level", "event"], bool_as_flag=False, drop_missing=True
-        )
-    )
     handler = _Stderr()
     formatter = _JournalFormatter if is_journal else _RedactingFormatter
     handler.setFormatter(
         formatter(
             redact,
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _cleaner(redact),
+                structlog.processors.JSONRenderer() if is_json else _plain(),
+            ],
         )
     )
     root = logging.getLogger()
@@ -108,6 +108,30 @@ def set_up(level: str, redact: Callable[[str], str]) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+def _plain() -> Any:
+    if sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer(pad_event_to=0)
+    return structlog.processors.LogfmtRenderer(
+        key_order=["timestamp", "level", "event"], bool_as_flag=False, drop_missing=True
+    )
+
+
+def _cleaner(redact: Callable[[str], str]) -> Any:
+    """Take secrets out of values while they are spelt as they were learnt."""
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, int | float | None):
+            return value
+        if isinstance(value, list | tuple):
+            return [cleaned(each) for each in value]
+        return redact(str(value))
+
+    def clean(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+        return {key: cleaned(value) for key, value in event.items()}
+
+    return clean
 
 
 def _is_journal() -> bool:

@@ -444,6 +444,21 @@ def test_systemd_is_told_how_it_is(
         assert "timestamp" not in "".join(service.told)
 
 
+def test_lines_of_json_are_told_if_the_settings_say_so_whatever_becomes_of_them(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
+):
+    settled(workplace, sandbox, NIGHTLY.replace("[service]", '[service]\nlog_format = "json"'))
+    service = serving(JOURNAL_STREAM="this one")
+    service.until('"event": "job.finished"', '"exit_code": 0')
+    workplace.config.write_text("")
+    service.send(signal.SIGHUP)
+    service.until('"event": "settings.kept"')
+    service.end()
+    lines = [line for line in service.told if line]
+    assert {line[:3] for line in lines} == {"<3>", "<6>"}
+    assert all("timestamp" in json.loads(line[3:]) for line in lines)
+
+
 def test_a_job_that_is_stuck_starves_the_watchdog(
     workplace: Workplace, serve, world: World, serving: Callable[..., Service], tmp_path: Path
 ):

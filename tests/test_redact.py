@@ -1,10 +1,13 @@
 """No known secret gets through."""
 
+import json
 import logging
 
+import pytest
 import structlog
 
 from sync import log
+from sync.config import LOG_FORMATS
 from sync.redact import Redactor
 
 
@@ -45,6 +48,32 @@ def test_no_log_line_holds_a_secret_whoever_writes_it(capsys):
     assert "tok-4711" not in err
     assert err.count("****") >= 3
     assert "event=call.done" in err
+
+
+@pytest.mark.parametrize("form", LOG_FORMATS)
+def test_no_spelling_of_a_format_hides_a_secret(capsys, form: str):
+    redact, secret = Redactor(), 'qu"o\\te ü'
+    redact.learn(secret)
+    log.set_up("debug", redact, form)
+    structlog.get_logger("a").info("call.done", why=f"no {secret}", of=[secret])
+    try:
+        raise ValueError(secret)
+    except ValueError:
+        structlog.get_logger("a").exception("it.failed")
+    err = capsys.readouterr().err
+    assert "te " not in err
+    assert err.count("****") >= 3
+
+
+def test_a_line_of_json_holds_all_that_a_plain_one_holds(capsys):
+    log.set_up("info", Redactor(), "json")
+    structlog.get_logger("a").info("job.finished", job="backup", exit_code=0, s=1.5, why=None)
+    logging.getLogger("thirdparty").warning("line\nbreak\u2028s")
+    first, second = map(json.loads, capsys.readouterr().err.split("\n")[:-1])
+    assert first.pop("timestamp").endswith("Z")
+    told = {"event": "job.finished", "level": "info", "job": "backup", "exit_code": 0}
+    assert first == {**told, "s": 1.5, "why": None}
+    assert (second["level"], second["event"]) == ("warning", "line\nbreak\u2028s")
 
 
 def test_third_parties_that_tell_urls_are_kept_quiet(capsys):

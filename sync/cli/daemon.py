@@ -30,9 +30,11 @@ def command(door: Door) -> Reply:
     from sync.systemd import Systemd
 
     door.level = door.level or "info"
+    # Settings that are not used after all must not change it.
+    log_format = door.config().service.log_format
 
     def load() -> "tuple[App, Ping]":
-        app = door.app()
+        app = door.app(log_format=log_format)
         app.credentials()
         url = settings.ping_url(app.config, os.environ)
         door.redact.learn(url.rstrip("/"))

@@ -79,13 +79,14 @@ class Door:
             self.redact.learn(secret)
         return loaded
 
-    def app(self, config: "Config | None" = None) -> "App":
+    def app(self, config: "Config | None" = None, log_format: str = "plain") -> "App":
         """The program for these settings, or for those of the call."""
         from sync import log
         from sync.app import App
 
         # On a terminal there is the progress to look at.
-        log.set_up(self.level or ("warning" if sys.stderr.isatty() else "info"), self.redact)
+        level = self.level or ("warning" if sys.stderr.isatty() else "info")
+        log.set_up(level, self.redact, log_format)
         return App(config or self.config(), self.stop, self.redact)
 
 
