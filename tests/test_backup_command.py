@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 from contract import Contract
+from hypothesis import settings
 from workplace import Workplace, fill, kind
 
 from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World, demo_world
@@ -520,3 +521,18 @@ def test_a_whole_list_with_fewer_objects_than_its_count_proves_nothing(serve, wo
         result = workplace.backup(code=3)
     faults.check()
     assert "0 objects came where 7 were announced" in kind(result, "owner", "memori")["error"]
+
+
+def test_an_account_of_many_agents_is_mirrored_whole(workplace: Workplace, world: World):
+    # 50 in a merge; by hand, with --hypothesis-profile=by_hand, 200.
+    number = min(200, settings.default.max_examples)
+    names = {"Guide", *(world.add_agent(f"Agent {each}").name for each in range(1, number))}
+    # Outside the contract, to which other tests hold the same answers.
+    with Sandbox(world) as sandbox:
+        workplace.settle(sandbox)
+        result = workplace.backup("--kind", "person")
+        assert (calls(sandbox)["POST /memori/v2/Session"], sandbox.sessions) == (number, {})
+    seen = {each["source"]["name"]: each["status"] for each in result["snapshots"]}
+    assert seen == dict.fromkeys({"owner", *names}, "complete")
+    assert all(kind(result, name, "person")["listed"] for name in names)
+    assert workplace.sql("select count(distinct source_id) from person") == [(number,)]
