@@ -12,10 +12,11 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync.disk import disk_errors, make_lasting
 from sync.errors import StorageError
 
 _TEMPORARY, _DAMAGED = "tmp", "damaged"
@@ -122,7 +123,7 @@ class FileStore:
         try:
             with _disk(self.root):
                 while self._unsettled:
-                    _sync_folder(self._unsettled.pop())
+                    make_lasting(self._unsettled.pop())
         except StorageError as error:
             self._failure = error
             raise
@@ -353,20 +354,8 @@ def _write(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _disk(root: Path, to_do: str = "write") -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"cannot {to_do} below {root}: {error.strerror or error}",
-            "check free space and permissions, or set `files` in [storage]",
-        ) from None
+def _disk(root: Path, to_do: str = "write") -> AbstractContextManager[None]:
+    return disk_errors(
+        f"cannot {to_do} below {root}",
+        "check free space and permissions, or set `files` in [storage]",
+    )

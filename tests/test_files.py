@@ -126,7 +126,7 @@ def test_a_blob_that_was_there_before_gets_its_name_settled_too(store: FileStore
     # As after a crash between its name and the settling of it.
     later = FileStore(store.root)
     synced = []
-    monkeypatch.setattr("sync.files._sync_folder", synced.append)
+    monkeypatch.setattr("sync.files.make_lasting", synced.append)
     assert put(later, [b"hello"]) == blob
     later.settle()
     assert store.path(blob.sha256).parent in synced
@@ -139,7 +139,7 @@ def test_a_disk_that_failed_to_settle_is_not_believed_the_next_time(store: FileS
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sync.files._sync_folder", broken)
+        patch.setattr("sync.files.make_lasting", broken)
         with pytest.raises(StorageError):
             store.settle()
     with pytest.raises(StorageError):

@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from uuid import uuid4
 
-from sync.errors import StorageError, UsageError
+from sync.disk import disk_errors, make_lasting
+from sync.errors import UsageError
 
 SUMS = "SHA256SUMS"
 _CHUNK_BYTES = 1024 * 1024
@@ -32,6 +33,9 @@ _SHRINKS = frozenset(
 
 class Target(Protocol):
     """Something that takes files, and is there with all of them or not at all."""
+
+    def begin(self) -> None:
+        """Make room for it, beside its place."""
 
     def put(self, path: str, chunks: Iterable[bytes], size_bytes: int | None) -> None:
         """Write a file that is not there yet."""
@@ -112,8 +116,10 @@ def output(path: Path) -> Iterator[Output]:
         StorageError: the disk is full or broken.
     """
     path = _checked(path)
-    target = _Zip(path) if _is_zip(path) else _Folder(path)
-    with _disk(path):
+    target: Target = _Zip(path) if _is_zip(path) else _Folder(path)
+    # Blobs and the mirror tell of their errors themselves.
+    hint = "check free space and permissions; nothing half done was kept"
+    with disk_errors(f"cannot write {path}", hint):
         try:
             target.begin()
             made = Output(target, path.parent)
@@ -181,14 +187,14 @@ class _Folder:
         # Side by side a disk settles many in the time of one.
         with ThreadPoolExecutor(_SYNCS) as pool:
             while portion := list(islice(paths, _PORTION)):
-                list(pool.map(_sync, portion))
+                list(pool.map(make_lasting, portion))
         try:
             self._half.rename(self._path)
         except OSError:
             # Somebody else may have been there meanwhile.
             _checked(self._path)
             raise
-        _sync(self._path.parent)
+        make_lasting(self._path.parent)
 
     def drop(self) -> None:
         shutil.rmtree(self._half, ignore_errors=True)
@@ -228,7 +234,7 @@ class _Zip:
     def finish(self) -> None:
         if self._zip is not None:
             self._zip.close()
-        _sync(self._half)
+        make_lasting(self._half)
         try:
             # Unlike a rename, a link never takes the place of anything.
             os.link(self._half, self._path)
@@ -236,7 +242,7 @@ class _Zip:
         except OSError:
             _checked(self._path)
             self._half.rename(self._path)
-        _sync(self._path.parent)
+        make_lasting(self._path.parent)
 
     def drop(self) -> None:
         if self._zip is not None:
@@ -252,23 +258,3 @@ def _sibling(path: Path) -> Path:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    """What an error of the disk is; blobs and the mirror tell of theirs themselves."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {path}: {error.strerror or error}",
-            "check free space and permissions; nothing half done was kept",
-        ) from None
