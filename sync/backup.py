@@ -10,6 +10,7 @@ from sync.absence import Acceptance
 from sync.api.account import Account, Agent
 from sync.api.download import Limits
 from sync.api.remote import Access
+from sync.claim import claim
 from sync.errors import BadAnswer, SyncError, UsageError, failing_alone, worst
 from sync.files import FileStore
 from sync.kind import Kind, Scope
@@ -93,6 +94,7 @@ def backup(
 
     Raises:
         UsageError: a wished Memori or kind does not exist, or the mirror is another account's.
+        StorageError: the disk fails, or the folder of the files is another mirror's.
         AccountRefused, StorageError, Interrupted: what was seen until then is committed.
         RemoteError: the account's Memoris cannot be listed at all.
     """
@@ -101,6 +103,7 @@ def backup(
     owned = account.agents()
     agents = choose_agents(wishes.memoris, owned)
     store.prepare()
+    claim(mirror, store)
     source = mirror.account(account.user_id, account.name)
     is_whole = all(kind.is_personal for name, kind in kinds.items() if name not in chosen)
     run = Run(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from sync.check import HINT
+from sync.claim import check_owner, claim
 from sync.errors import DamageFound, StorageError, UsageError
 from sync.files import FileStore, Stored
 from sync.kinds.file import FILE
@@ -105,6 +106,7 @@ def prune(
     """
     with ExitStack() as stack:
         work = _Work(mirror, store, policy, zone, stack)
+        claim(mirror, store)
         return work.carry_out(watch)
 
 
@@ -198,6 +200,7 @@ def _check_files(mirror: Mirror, store: FileStore) -> None:
     """Make sure that it can be told which files are needed."""
     if store.is_missing():
         raise StorageError(f"the folder {store.root} is not there: nothing was forgotten", HINT)
+    check_owner(mirror, store)
     bad = next(audit.bad_versions(mirror, FILE), None)
     if bad is not None:
         raise DamageFound(

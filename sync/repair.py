@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from sync.api.account import Account
 from sync.backup import Wishes
 from sync.check import HINT, Damage, check
+from sync.claim import claim
 from sync.errors import RemoteError, StorageError, SyncError
 from sync.fetch import FAILED, MISSING
 from sync.files import Bench, FileStore, is_name
@@ -63,9 +64,11 @@ def repair(
         watch: told of progress.
 
     Raises:
-        StorageError: the folder of the files is not there, or the disk fails.
+        StorageError: the folder of the files is not there or another mirror's, or the disk fails.
         Interrupted: what was put back until then stays.
     """
+    if not store.is_missing():
+        claim(mirror, store)
     before = check(mirror, store, kinds, 100.0, watch).damage
     if store.is_missing() and any(each.where == str(store.root) for each in before):
         # To fetch all files into a new folder is not what anybody means who forgot a disk.

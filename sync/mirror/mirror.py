@@ -9,6 +9,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -18,7 +19,7 @@ from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
 from sync.mirror import schema
 from sync.mirror.apply import Stage
-from sync.mirror.database import BATCH, by_key, open_database, writing
+from sync.mirror.database import BATCH, by_key, open_database, writing, writing_durably
 from sync.mirror.past import Past
 from sync.mirror.staging import Staging
 from sync.mirror.tables import Tables
@@ -72,6 +73,21 @@ class Mirror:
     def check_version(self) -> None:
         """Raise `NoMirror` unless the tables are those of this version."""
         schema.check_version(self.engine)
+
+    def identity(self) -> str | None:
+        """What tells this mirror from others, None as long as nobody asked for that."""
+        found = self._all(sa.select(self.tables.mirror.c.mirror_id))
+        return str(found[0].mirror_id) if found else None
+
+    def make_identity(self) -> str:
+        """What tells this mirror from others; once this is back, it lasts."""
+        known = self.identity()
+        if known is not None:
+            return known
+        made = uuid4().hex
+        with self.stop.shield(), self.engine.connect() as connection, writing_durably(connection):
+            connection.execute(sa.insert(self.tables.mirror).values(mirror_id=made))
+        return made
 
     def account(self, user_id: str, name: str) -> Source:
         """The source of the account, made at first sight.

@@ -1,7 +1,8 @@
 """The tables of the mirror, which people write SQL against (design 5).
 
-`source`, `snapshot`, `snapshot_kind`, `change`, `restore`, `restore_step`, `key_map` and `job` are
-the same for every registry; each kind adds a table of what is there now, a projection of `change`.
+`mirror`, `source`, `snapshot`, `snapshot_kind`, `change`, `restore`, `restore_step`, `key_map` and
+`job` are the same for every registry; each kind adds a table of what is there now, a projection of
+`change`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -65,6 +66,7 @@ class Tables:
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self.metadata = sa.MetaData(naming_convention=_NAMES)
+        self.mirror = self._mirror()
         self.source = self._source()
         self.snapshot = self._snapshot()
         self.snapshot_kind = self._snapshot_kind()
@@ -77,6 +79,10 @@ class Tables:
 
     def _table(self, name: str, *parts: Any) -> sa.Table:
         return sa.Table(name, self.metadata, *parts)
+
+    def _mirror(self) -> sa.Table:
+        """One row: the id that stands in the folder of the files, too."""
+        return self._table("mirror", sa.Column("mirror_id", sa.Text, primary_key=True))
 
     def _source(self) -> sa.Table:
         return self._table(
