@@ -35,6 +35,8 @@ from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Snapshot, Source, Status
 from sync.sandbox import Sandbox, World
+from sync.selection import owner_of
+from sync.wanted import choose_snapshot, read_wanted
 
 NAMES = [
     "a/b", "a\\b", "..", "CON", "con.png", "nul\0nul", "line\nbreak", "🦊 fox", "é", "e\u0301",
@@ -313,6 +315,70 @@ def test_it_is_as_of_the_snapshot_that_is_asked_for(work: Workplace, world: Worl
     assert "nothing was backed up by then" in outcome.err
 
 
+def documents(files: dict[str, bytes], agent: str) -> dict[tuple[str, str], Any]:
+    """{(kind, key): document} of what is an agent's own."""
+    found: dict[tuple[str, str], Any] = {}
+    for content in contents(files, agent).values():
+        media = content.pop("media")
+        found["memory", content["memoryID"]] = content
+        found |= {("medium", each["mediumID"]): each for each in media}
+    settings = json.loads(files[f"{agent}/settings.json"])
+    found["memori", settings["memoriID"]] = settings
+    names = {"people": "person", "assets": "asset", "localization_keys": "localization_key"}
+    for name, data in files.items():
+        folder, _, file = name.rpartition("/")
+        kind = KINDS.get(names.get(file.removesuffix(".json"), file.removesuffix(".json")))
+        if folder == agent and kind is not None:
+            found |= {(kind.name, each[kind.key]): each for each in json.loads(data)}
+    return found
+
+
+def test_it_holds_just_what_a_restore_of_the_same_snapshot_goes_back_to(
+    backed_up: Workplace, world: World, tmp_path: Path
+):
+    guide = world.agent("Guide")
+    add_people(guide, 20)
+    for number in range(20):
+        add_file(world, guide, f"new{number}.png", PNG + b"%d" % number, None, f"new {number}")
+    backed_up.backup()
+    for number in range(15):
+        del guide.people[f"p-new-{number}"]
+        del world.assets[f"new{number}.png"]
+    guide.people["p-anna-1"]["name"] = "Anna B."
+    world.assets["new19.png"].document["originalFileName"] = "renamed"
+    guide.memories["m-tale-1"]["title"] = "The clock"
+    backed_up.backup(code=6)
+
+    told = export(backed_up, tmp_path / "out", "--with-pins")
+    files = tree(tmp_path / "out")
+
+    assert [(each["source"]["name"], each["snapshot_id"]) for each in told["sources"]] == [
+        ("Guide", 6), ("owner", 5),
+    ]  # fmt: skip
+    of_agent, of_account = (each["older_kinds"] for each in told["sources"])
+    assert {kind: each["snapshot_id"] for kind, each in of_agent.items()} == {
+        "person": 4, "asset": 3,
+    }  # fmt: skip
+    assert {kind: each["snapshot_id"] for kind, each in of_account.items()} == {"asset": 3}
+    text = " ".join(files["README.txt"].decode().split())
+    assert "person is as of snapshot 4 of" in text
+    found = documents(files, "Guide")
+    assert found["person", "p-anna-1"]["name"] == "Anna"
+    assert found["asset", "new19"]["originalFileName"] == "new 19"
+    assert found["memory", "m-tale-1"]["title"] == "The clock"
+    assert b"Anna B." not in files["Guide/people.csv"]
+
+    mirror = opened(backed_up)
+    snapshot = choose_snapshot(mirror, "Guide", 6)
+    wanted = read_wanted(mirror, KINDS, owner_of(mirror), snapshot, snapshot.source)
+    mirror.close()
+    assert found == wanted.objects
+
+
+def opened(work: Workplace) -> Mirror:
+    return Mirror(work.database.replace("///mirror", f"///{work.folder}/mirror"), KINDS)
+
+
 def test_an_agent_that_is_gone_is_there_as_it_was_last(
     work: Workplace, world: World, tmp_path: Path
 ):
@@ -398,6 +464,57 @@ def test_a_damaged_content_leaves_what_belongs_to_it(work: Workplace, tmp_path: 
     folder = folder_of(files, "m-hours-1")
     assert [each["mediumID"] for each in contents(files, "Guide")[folder]["media"]] == ["x-map-1"]
     assert f"{folder}map.png" in files
+
+
+@pytest.mark.parametrize("kind", ["memori", "asset", "person", "localization_key", "medium"])
+@pytest.mark.parametrize("args", [(), ("--memori", "Guide"), ("--snapshot", "2")])
+def test_what_is_damaged_is_named_once_whatever_was_asked_for(
+    work: Workplace, tmp_path: Path, kind: str, args: tuple[str, ...]
+):
+    work.first_backup()
+    execute(work, f"update change set document = '{{' where kind = '{kind}'")
+    damaged = work.sql(f"select key from change where kind = '{kind}'")
+
+    told = export(work, tmp_path / "out", *args, code=4)
+
+    assert {each["key"] for each in told["missing"]} == {key for (key,) in damaged}
+    assert len(told["missing"]) == len(damaged)
+    readme = (tmp_path / "out" / "README.txt").read_text("utf-8")
+    assert all(f"{kind} {key}: " in readme for (key,) in damaged)
+
+
+def test_a_medium_whose_content_is_not_there_is_named(work: Workplace, tmp_path: Path):
+    work.first_backup()
+    execute(
+        work,
+        "update change set op = 'deleted', document = null, digest = null where key = 'm-hours-1'",
+    )
+
+    told = export(work, tmp_path / "out", code=4)
+
+    (lack,) = told["missing"]
+    assert (lack["key"], lack["name"]) == ("x-map-1", "medium x-map-1")
+    assert "content" in lack["reason"]
+    counts = told["sources"][0]["objects"]
+    assert (counts["memory"], counts["medium"]) == (1, 0)
+
+
+def test_agents_that_are_left_alone_are_named_and_nothing_is_lacking(
+    workplace: Workplace, sandbox: Sandbox, world: World, tmp_path: Path
+):
+    fill(world, world.add_agent("Other"))
+    workplace.settle(sandbox, '\n[[memori]]\nname = "Guide"\n')
+    workplace.backup()
+
+    told = export(workplace, tmp_path / "out")
+
+    assert (told["left_out"], told["never_backed_up"]) == ([], ["Other"])
+    readme = " ".join((tmp_path / "out" / "README.txt").read_text("utf-8").split())
+    assert "Other: nothing was ever backed up of it but its settings" in readme
+    assert "Nothing that was there is lacking." in readme
+    outcome = workplace.run("export", str(tmp_path / "again"))
+    assert "Other: nothing was ever backed up of it" in outcome.out
+    assert export(workplace, tmp_path / "one", "--memori", "Guide")["never_backed_up"] == []
 
 
 @contextmanager

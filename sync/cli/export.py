@@ -9,6 +9,7 @@ from sync.cli.door import ID, Door, Reply, table
 from sync.cli.door import command as make_command
 
 if TYPE_CHECKING:
+    from sync.export.choice import Choice
     from sync.export.job import Exported
     from sync.wanted import Age
 
@@ -79,11 +80,12 @@ def command(
         "path": str(to.absolute()),
         "sources": sources,
         "left_out": choice.left_out,
+        "never_backed_up": list(choice.never.values()),
         "files": done.files,
         "bytes": done.size_bytes,
         "missing": missing,
     }
-    text = _text(done, to, choice.left_out)
+    text = _text(done, to, choice)
     if done.lacks and app.store.is_missing():
         text.append(f"{app.store.root} is not there; {HINT}")
     return Reply(data, text, _exit_code(done, choice.left_out))
@@ -106,7 +108,7 @@ def _older_json(ages: "Mapping[str, Age]") -> dict[str, Any]:
     }
 
 
-def _text(done: "Exported", path: Any, left_out: Sequence[str]) -> list[Any]:
+def _text(done: "Exported", path: Any, choice: "Choice") -> list[Any]:
     from sync.cli.report import ages_lines
     from sync.wording import counted
 
@@ -123,7 +125,9 @@ def _text(done: "Exported", path: Any, left_out: Sequence[str]) -> list[Any]:
     text: list[Any] = [table(*columns, rows=rows, right=("snapshot", "objects"))]
     for _, told in done.sources:
         text += [f"{told.name}: {line}" for line in ages_lines(told.ages)]
-    text += [f"{name}: nothing was backed up of it, so it is left out" for name in left_out]
+    text += [f"{name}: nothing was backed up of it, so it is left out" for name in choice.left_out]
+    for name in choice.never.values():
+        text.append(f"{name}: nothing was ever backed up of it but its settings")
     if done.lacks:
         text += ["", f"{counted(len(done.lacks), 'thing')} could not be exported as it was:"]
     text += [f"  {each.source}: {each.name}: {each.reason}" for each in done.lacks[:_LINES]]

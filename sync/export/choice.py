@@ -1,7 +1,7 @@
 """What an export holds: which agents, each as of which snapshot."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync.errors import StorageError, UsageError
@@ -19,10 +19,16 @@ class View:
 
     Attributes:
         snapshot_id: None for what is there now.
+        older: {kind: the snapshot that it is taken from instead}.
     """
 
     source: Source
     snapshot_id: int | None
+    older: Mapping[str, int | None] = field(default_factory=dict)
+
+    def at(self, kind: Kind) -> int | None:
+        """The snapshot that a kind is taken from; None for what is there now."""
+        return self.older.get(kind.name, self.snapshot_id)
 
 
 @dataclass(frozen=True)
@@ -30,18 +36,15 @@ class Part:
     """An agent, or the account, as of a snapshot.
 
     Attributes:
+        view: the source at the snapshot.
         account: as of the same run; for the account it is the view itself.
         ages: where each of its kinds is taken from.
     """
 
     snapshot: Snapshot
+    view: View
     account: View
     ages: Mapping[str, Age]
-
-    @property
-    def view(self) -> View:
-        """The source at the snapshot."""
-        return View(self.snapshot.source, self.snapshot.id)
 
     @property
     def is_whole(self) -> bool:
@@ -56,11 +59,13 @@ class Choice:
     Attributes:
         account: None where one agent was asked for.
         left_out: names of agents of which nothing was backed up by then.
+        never: {id: name} of the account's agents of which nothing ever was.
     """
 
     agents: Sequence[Part]
     account: Part | None
     left_out: Sequence[str]
+    never: Mapping[str, str]
 
 
 def choose(
@@ -76,8 +81,7 @@ def choose(
         UsageError: there is no such agent or snapshot, or nothing was backed up by then.
     """
     snapshots = mirror.snapshots()
-    sources = mirror.sources()
-    owner = next((each for each in sources if each.scope is Scope.ACCOUNT), None)
+    owner = next((each for each in mirror.sources() if each.scope is Scope.ACCOUNT), None)
     if owner is None:
         raise UsageError("there is nothing in this mirror yet", "run `aisuru-sync backup` first")
     if snapshot_id is not None:
@@ -95,25 +99,58 @@ def choose(
     if not chosen and account is None:
         raise UsageError("nothing was backed up by then" if at else "nothing was backed up yet")
 
-    def part(snapshot: Snapshot) -> Part:
-        at = snapshot.id if snapshot.source == owner else mirror.sibling(snapshot.id, owner)
-        mine = {
-            name: each
-            for name, each in kinds.items()
-            if each.scope is snapshot.source.scope or (snapshot.source != owner and is_owned(each))
-        }
-        # What nobody asked for is not lacking.
-        for name in [name for name, each in mine.items() if each.is_personal]:
-            if not any(name in each.kinds for each in snapshots if each.source == snapshot.source):
-                del mine[name]
-        return Part(snapshot, View(owner, at), ages(snapshots, snapshot, mine))
-
     there = {each.source.id for each in chosen}
+    part = _part(mirror, kinds, snapshots, owner, account) if account else None
     return Choice(
-        agents=[part(each) for each in chosen],
-        account=part(account) if account else None,
+        agents=[_part(mirror, kinds, snapshots, owner, each) for each in chosen],
+        account=part,
         left_out=[each.name for each in meant if each.id not in there],
+        never=_never_backed_up(mirror, kinds, part.view) if part else {},
     )
+
+
+def _part(
+    mirror: Mirror,
+    kinds: Mapping[str, Kind],
+    snapshots: Sequence[Snapshot],
+    owner: Source,
+    snapshot: Snapshot,
+) -> Part:
+    """A source as a restore of the snapshot would go back to it."""
+    source = snapshot.source
+    mine = {
+        name: each
+        for name, each in kinds.items()
+        if each.scope is source.scope or (source != owner and is_owned(each))
+    }
+    # What nobody asked for is not lacking.
+    for name in [name for name, each in mine.items() if each.is_personal]:
+        if not any(name in each.kinds for each in snapshots if each.source == source):
+            del mine[name]
+    old = ages(snapshots, snapshot, mine)
+
+    def view(of: Source, at: int | None) -> View:
+        older = {
+            name: age.taken_at(at)
+            for name, age in old.items()
+            if kinds[name].scope is of.scope and age.taken_at(at) != at
+        }
+        return View(of, at, older)
+
+    account = view(owner, snapshot.id if source == owner else mirror.sibling(snapshot.id, owner))
+    return Part(snapshot, view(source, snapshot.id), account, old)
+
+
+def _never_backed_up(mirror: Mirror, kinds: Mapping[str, Kind], account: View) -> dict[str, str]:
+    """{id: name} of the agents that the account shows, but that nobody wanted backed up."""
+    known = {each.remote_id for each in mirror.sources()}
+    return {
+        key: kind.name_of(document or {}) or key
+        for kind in kinds.values()
+        if is_settings(kind)
+        for key, document in mirror.past.proven_state(account.source, kind, account.at(kind))
+        if key not in known
+    }
 
 
 def latest(snapshots: Sequence[Snapshot], source: Source, at: datetime | None) -> Snapshot | None:
@@ -136,6 +173,11 @@ def latest(snapshots: Sequence[Snapshot], source: Source, at: datetime | None) -
     return found[-1] if found else None
 
 
+def is_settings(kind: Kind) -> bool:
+    """Are its objects the agents themselves?"""
+    return kind.key == "memoriID"
+
+
 def is_owned(kind: Kind) -> bool:
     """Do objects of the account say which agent they belong to?"""
     return "memoriID" in kind.declared
@@ -145,8 +187,8 @@ def check_still_there(mirror: Mirror, choice: Choice) -> None:
     """Raise `StorageError` if somebody had a snapshot forgotten while it was read."""
     parts = [*choice.agents, *([choice.account] if choice.account else [])]
     kept = {each.id for each in mirror.snapshots() if each.status is not Status.FORGOTTEN}
-    for part in parts:
-        for each in (part.snapshot.id, part.account.snapshot_id):
+    for view in (view for part in parts for view in (part.view, part.account)):
+        for each in (view.snapshot_id, *view.older.values()):
             if each is not None and each not in kept:
                 raise StorageError(
                     f"snapshot {each} was forgotten while it was read", "export again"

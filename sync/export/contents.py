@@ -68,17 +68,17 @@ def write_contents(desk: Desk, view: View, files: Files, folder: str, attached: 
         folder: of the agent in the export.
         attached: part of the index with the files that say which content they belong to.
     """
-    order, listed = f"order {view.source.id}", f"listed {view.source.id}"
-    desk.index.put(
-        order,
-        (
+    order, there, listed = (f"{each} {view.source.id}" for each in ("order", "there", "listed"))
+    for some in portions(desk.state(view, MEMORY)):
+        stamped = (
             (storable(str((document or {}).get("creationTimestamp") or "")), 0, key)
-            for key, document in desk.state(view, MEMORY)
-        ),
-    )
+            for key, document in some
+        )
+        desk.index.put(order, stamped)
+        desk.index.put(there, ((key, 0, None) for key, _ in some))
     kinds = children(MEMORY, desk.kinds)
     for kind in kinds:
-        desk.index.put(_part(kind, view), _places(desk, view, kind))
+        desk.index.put(_part(kind, view), _places(desk, view, kind, there))
     total = desk.index.count(order)
     digits = max(4, len(str(total)))
     number = 0
@@ -103,22 +103,36 @@ def _headed(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield from lines
 
 
-def _places(desk: Desk, view: View, kind: Kind) -> Iterator[tuple[str, int, str]]:
-    """To which content each child belongs, and at which place."""
+def _places(desk: Desk, view: View, kind: Kind, there: str) -> Iterator[tuple[str, int, str]]:
+    """To which content each child belongs, and at which place.
+
+    Args:
+        desk: to work at.
+        view: of the agent.
+        kind: of the children.
+        there: part of the index with the keys of all contents.
+    """
     parent = _parent(kind)
-    for key, document in desk.state(view, kind):
-        if document is not None:
-            position = document.get(parent.position)
-            rank = position if isinstance(position, int) else 0
-            yield storable(str(document.get(parent.key))), rank, key
+    for portion in portions(desk.state(view, kind)):
+        sound = {
+            key: (storable(str(document.get(parent.key))), document.get(parent.position))
+            for key, document in portion
+            if document is not None
+        }
+        known = desk.index.find(there, {content for content, _ in sound.values()})
+        for key, (content, position) in sound.items():
+            if content in known:
+                yield content, position if isinstance(position, int) else 0, key
+            else:
+                desk.note_damage(view, kind, key, f"the content {content} is not there")
 
 
 def _contents(
     desk: Desk, view: View, kinds: Sequence[Kind], keys: Sequence[str], attached: str, before: int
 ) -> Iterator[_Content]:
     """Some contents, with all that belongs to them."""
-    past, source, at = desk.mirror.past, view.source, view.snapshot_id
-    documents = past.proven(source, MEMORY, keys, at)
+    past, source = desk.mirror.past, view.source
+    documents = past.proven(source, MEMORY, keys, view.at(MEMORY))
     there: dict[Kind, dict[str, list[Document]]] = {}
     for kind in kinds:
         places = desk.index.find(_part(kind, view), keys)
@@ -128,7 +142,7 @@ def _contents(
         }
     files = desk.index.find(attached, keys)
     receivers = {_text(each.get("receiverID")) for each in documents.values() if each}
-    people = past.proven(source, PERSON, filter(is_usable_key, receivers), at)
+    people = past.proven(source, PERSON, filter(is_usable_key, receivers), view.at(PERSON))
     for number, key in enumerate(keys, start=before + 1):
         # Of what cannot be read any more, what belongs to it is there all the same.
         document = documents.get(key) or {MEMORY.key: key}

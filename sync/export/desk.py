@@ -54,11 +54,11 @@ class Desk:
 
     def state(self, view: View, kind: Kind) -> Iterator[tuple[str, Document | None]]:
         """All objects of a kind by key, None for those that are not as they were seen."""
-        found = self.mirror.past.proven_state(view.source, kind, view.snapshot_id)
+        found = self.mirror.past.proven_state(view.source, kind, view.at(kind))
         for number, (key, document) in enumerate(found, start=1):
             self.watch(view.source.name, file_of(kind), number, None)
             if document is None:
-                self._note_damage(view, kind, key)
+                self.note_damage(view, kind, key)
             yield key, document
 
     def by_keys(
@@ -66,10 +66,12 @@ class Desk:
     ) -> Iterator[tuple[str, Document]]:
         """Some objects of a kind that are as they were seen, in the order of their keys."""
         for portion in portions(keys):
-            found = self.mirror.past.proven(view.source, kind, portion, view.snapshot_id)
+            found = self.mirror.past.proven(view.source, kind, portion, view.at(kind))
             for key in portion:
                 if (document := found.get(key)) is not None:
                     yield key, document
+                elif key in found:
+                    self.note_damage(view, kind, key)
 
     def shown(self, kind: Kind, document: Document) -> Document:
         """A document as the export shows it."""
@@ -129,12 +131,19 @@ class Desk:
             for file in files.look_up(refs).values():
                 files.put(folder, names, file)
 
-    def _note_damage(self, view: View, kind: Kind, key: str) -> None:
+    def note_damage(
+        self,
+        view: View,
+        kind: Kind,
+        key: str,
+        reason: str = "what is stored of it is not what was seen",
+    ) -> None:
+        """Note that an object is not in the export, or not as it was."""
         lack = Lack(
             source=view.source.name,
             key=key,
             name=f"{kind.name} {key}",
-            reason="what is stored of it is not what was seen",
+            reason=reason,
             is_damage=True,
         )
         self.lacks[view.source.id, kind.name, key] = lack

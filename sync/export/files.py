@@ -143,7 +143,7 @@ class Files:
         damaged: set[str] = set()
         for view in self._views:
             open_keys = [key for key in wanted if not _has_bytes(documents.get(key))]
-            seen = self._mirror.past.proven(view.source, FILE, open_keys, view.snapshot_id)
+            seen = self._mirror.past.proven(view.source, FILE, open_keys, view.at(FILE))
             damaged |= {key for key, document in seen.items() if document is None}
             for key, document in seen.items():
                 if document is not None and (key not in documents or _has_bytes(document)):

@@ -3,12 +3,12 @@
 It needs neither the remote nor the lock. A state at a snapshot does not change while backups go on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sync.document import Document, storable
-from sync.export.choice import Choice, Part, View, check_still_there, is_owned
+from sync.export.choice import Choice, Part, View, check_still_there, is_owned, is_settings
 from sync.export.contents import write_contents
 from sync.export.desk import Desk, file_of, portions
 from sync.export.files import Files, Lack, refs_of
@@ -85,13 +85,16 @@ def export(
         if (own := choice.account) is not None:
             _survey(desk, own.account)
             files = Files(mirror, store, out, index, (own.view,), _about(own.account, "called"))
-            sources.append((own, _told(own, _ACCOUNT, _write_account(desk, own, files))))
+            sources.append(
+                (own, _told(own, _ACCOUNT, _write_account(desk, own, files, choice.never)))
+            )
             lacks += files.lacks.values()
         lacks = [*desk.lacks.values(), *lacks]
         text = readme(
             [told for _, told in sources],
             lacks,
             choice.left_out,
+            list(choice.never.values()),
             has_account=choice.account is not None,
             shows_pins=shows_pins,
         )
@@ -134,7 +137,7 @@ def _write_agent(desk: Desk, part: Part, files: Files, name: str) -> dict[str, i
 def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> int:
     """Write the objects of the account that belong to an agent, or are its settings."""
     owner = part.view.source.remote_id
-    if _is_settings(kind):
+    if is_settings(kind):
         found = list(desk.by_keys(part.account, kind, [owner]))
         for _, document in found:
             desk.note_files(rest, kind, document)
@@ -151,13 +154,13 @@ def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> 
     return desk.write_list(f"{folder}{file_of(kind)}.json", kind, owned(), rest)
 
 
-def _write_account(desk: Desk, part: Part, files: Files) -> dict[str, int]:
+def _write_account(desk: Desk, part: Part, files: Files, never: Container[str]) -> dict[str, int]:
     """Write what belongs to the account alone; {kind: how many objects}."""
     folder, rest = f"{_ACCOUNT}/", f"rest {part.view.source.id}"
     counts: dict[str, int] = {}
     for kind in desk.kinds.values():
         if kind.scope is Scope.ACCOUNT:
-            documents = _others(desk, part.view, kind, rest)
+            documents = _others(desk, part.view, kind, rest, never)
             path = f"{folder}{file_of(kind)}.json"
             counts[kind.name] = desk.write_list(path, kind, documents)
     desk.write_files(f"{folder}files/", files, rest)
@@ -170,18 +173,22 @@ def _sound(desk: Desk, view: View, kind: Kind) -> Iterator[Document]:
     return (document for _, document in desk.state(view, kind) if document is not None)
 
 
-def _others(desk: Desk, view: View, kind: Kind, rest: str) -> Iterator[Document]:
+def _others(
+    desk: Desk, view: View, kind: Kind, rest: str, never: Container[str]
+) -> Iterator[Document]:
     """The objects of the account that stand in no agent's folder, and the settings of all agents.
 
-    Their files are noted in a part of the index, if they lie in no agent's folder.
+    Their files are noted in a part of the index, if they lie in no agent's folder, and are not
+    those of an agent that was never backed up: nobody ever meant to fetch them.
     """
     for portion in portions(desk.state(view, kind)):
         written = desk.index.find(_written(kind), (key for key, _ in portion))
         for key, document in portion:
             if document is not None and key not in written:
-                desk.note_files(rest, kind, document)
+                if document.get("memoriID") not in never:
+                    desk.note_files(rest, kind, document)
                 yield document
-            elif document is not None and _is_settings(kind):
+            elif document is not None and is_settings(kind):
                 yield document
 
 
@@ -192,7 +199,7 @@ def _survey(desk: Desk, account: View) -> None:
         return
     desk.index.put(done, [("", 0, None)])
     for kind in desk.kinds.values():
-        if kind.scope is not Scope.ACCOUNT or not is_owned(kind) or _is_settings(kind):
+        if kind.scope is not Scope.ACCOUNT or not is_owned(kind) or is_settings(kind):
             continue
         places = [each.path for each in kind.refs if each.kind == MEMORY.name]
         for key, document in desk.state(account, kind):
@@ -214,11 +221,6 @@ def _survey(desk: Desk, account: View) -> None:
                 for ref in own
             )
             desk.index.put(_about(account, "attached"), found)
-
-
-def _is_settings(kind: Kind) -> bool:
-    """Are its objects the agents themselves?"""
-    return kind.key == "memoriID"
 
 
 def _about(account: View, what: str) -> str:

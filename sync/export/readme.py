@@ -83,6 +83,7 @@ def readme(
     sources: Sequence[Told],
     lacks: Sequence[Lack],
     left_out: Sequence[str],
+    never: Sequence[str],
     *,
     has_account: bool,
     shows_pins: bool,
@@ -93,6 +94,7 @@ def readme(
         sources: what the export holds.
         lacks: what it does not hold, or not as it was.
         left_out: agents of which nothing was backed up by then.
+        never: agents of which nothing ever was, and nobody wanted it.
         has_account: there is a folder of the account.
         shows_pins: PINs stand in it.
     """
@@ -102,6 +104,11 @@ def readme(
         yield from _source(each)
     for name in left_out:
         yield _line(f"{plain(name)}: nothing was backed up of it, so it is not here")
+    for name in never:
+        yield _line(
+            f"{plain(name)}: nothing was ever backed up of it but its settings and the list of"
+            " its uploads, which are in the folder `account`"
+        )
     yield f"\n{_LAYOUT}\n"
     if has_account:
         yield f"{_ACCOUNT}\n"
