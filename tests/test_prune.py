@@ -187,11 +187,12 @@ def test_every_part_of_a_prune_leaves_a_mirror_that_holds(mirror, source, store,
 
 
 def test_what_is_forgotten_is_on_the_disk_before_any_file_goes(mirror, source, store):
-    if mirror.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL commits durably unless told otherwise")
     see_files(mirror, source, [file_of("a", **keep_bytes(store, b"1"))])
     see_files(mirror, source, [file_of("a", **keep_bytes(store, b"2"))])
-    level, levels = sa.text("PRAGMA synchronous"), []
+    is_sqlite = mirror.engine.dialect.name == "sqlite"
+    # The server of the tests is told to let commits wait for no disk, as one of yours may be.
+    level = sa.text("PRAGMA synchronous" if is_sqlite else "SHOW synchronous_commit")
+    levels: list[Any] = []
 
     def look_at(connection: sa.Connection) -> None:
         levels.append((connection.execute(level).scalar_one(), len(names(store))))
@@ -202,7 +203,7 @@ def test_what_is_forgotten_is_on_the_disk_before_any_file_goes(mirror, source, s
     sa.event.listen(mirror.engine, "commit", look_at)
     prune(mirror, store, ONE, watch)
     sa.event.remove(mirror.engine, "commit", look_at)
-    full = 2
+    full = 2 if is_sqlite else "on"
     forgotten = levels.index("changes")
     # The mark and the changes, each before all else goes on.
     assert levels[forgotten - 2 : forgotten] == [(full, 2), (full, 2)]
@@ -484,7 +485,6 @@ def test_options_stand_over_the_settings_one_by_one(work: Workplace, sandbox: Sa
     told = work.run("prune", "--dry-run")
     assert told.code == 0
     assert "3 runs kept, 0 forgotten" in told.out
-    assert "1 run kept, 2 forgotten" not in told.out
     assert "2 runs kept, 1 forgotten" in work.run("prune", "--dry-run", "--keep-daily", "0").out
     args = ("prune", "--dry-run", "--keep-daily", "0", "--keep-within", "2h")
     told = work.run(*args)

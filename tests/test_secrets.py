@@ -101,6 +101,7 @@ def test_no_credential_is_told_or_kept_whatever_goes_wrong(
             ["config", "check", "--online", "-v"],
             ["snapshots", "--json"],
             ["check", "--json"],
+            ["export", str(workplace.folder / "out"), "-v", "--with-pins"],
             ["restore", "--memori", "Private", "--dry-run", "-v"],
             ["restore", "--memori", "Private", "--yes", "-v", "--json"],
         ):
@@ -116,6 +117,7 @@ def test_no_credential_is_told_or_kept_whatever_goes_wrong(
     assert len(handed_out) >= 6
     assert "session.opened" in told
     assert "step.done" in told
+    assert "001234" in (workplace.folder / "out" / "Guide" / "people.csv").read_text("utf-8")
     for secret in (*handed_out, AUTHOR, *PASSWORDS, "Wr0ng-password"):
         assert secret not in told
         assert secret not in kept

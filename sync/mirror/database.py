@@ -114,6 +114,9 @@ def writing_durably(connection: sa.Connection) -> Iterator[None]:
         _pragma(connection, "FULL")
     try:
         with writing(connection):
+            if not is_sqlite:
+                # A server may be told to let commits wait for no disk.
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
             yield
     finally:
         if is_sqlite:
