@@ -20,6 +20,9 @@ PARTS = [
     ".png",
     "e\u0301",
     "👩\u200d🚀",
+    "-",
+    "\ufe0f",
+    "\u3164",
     "a" * 90,
 ]
 names = st.one_of(st.text(st.characters(codec=None)), st.lists(st.sampled_from(PARTS)).map("".join))
@@ -32,11 +35,26 @@ def check_safe(name: str, longest_bytes: int = LONGEST_BYTES) -> None:
     assert name == name.strip(" .")
     assert name.partition(".")[0].strip().upper() not in RESERVED
     assert name == unicodedata.normalize("NFC", name)
+    # No program takes it for an option, and no eye for nothing.
+    assert not name.startswith("-")
+    assert [each for each in name if is_visible(each)]
+    assert "".join(filter(is_visible, name)).partition(".")[0].strip().upper() not in RESERVED
+
+
+def is_visible(character: str) -> bool:
+    blank = "\u115f\u1160\u3164\uffa0\u2800"
+    return unicodedata.category(character) not in ("Mn", "Me", "Cf") and character not in blank
 
 
 @given(names, st.integers(32, LONGEST_BYTES), st.integers(1, 10**6))
 @example("COM1 .txt", 120, 1)
 @example("\u0338<", 120, 1)
+@example("-rf", 120, 1)
+@example("CON\u200d.txt", 120, 1)
+@example("CON\ufe0f", 120, 1)
+@example("\ufe0f", 120, 1)
+@example("\u3164", 120, 1)
+@example("\u0301\u2800.png", 120, 1)
 @example("a" * 32 + "\u0301" * 200, 40, 2)
 def test_whatever_it_is_made_of_a_name_is_safe(text: str, longest_bytes: int, number: int):
     check_safe(safe_name(text, longest_bytes, number), longest_bytes)
@@ -67,6 +85,10 @@ def test_no_two_names_of_a_folder_are_one_on_any_system(texts: list[str]):
         ("CON", "_CON"),
         ("aux.tar.gz", "_aux.tar.gz"),
         ("console", "console"),
+        ("con\u200d.png", "_con\u200d.png"),
+        ("-rf", "_-rf"),
+        ("\ufe0f", "unnamed"),
+        ("\u3164\u0301.png", "unnamed.png"),
         ("Where is it?", "Where is it"),
         ('"Bell" *new*: a|b', "Bell new_ a_b"),
         ("", "unnamed"),

@@ -18,6 +18,8 @@ _RESERVED = re.compile(
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,12}$")
 _JOINER = "\u200d"
 """What makes one picture of several emoji."""
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters, says Unicode, but there is nothing to see."""
 _SKIN = range(0x1F3FB, 0x1F400)
 
 
@@ -34,9 +36,12 @@ def safe_name(text: str, longest_bytes: int = LONGEST_BYTES, number: int = 1) ->
     # A title is still a title without its question mark, but `a/b` is not `ab`.
     plain = " ".join(_FORBIDDEN.sub("", _PARTING.sub("_", plain)).split()).rstrip(". ")
     extension = found[0] if (found := _EXTENSION.search(plain)) else ""
-    stem = plain.removesuffix(extension).strip(". ") or _UNNAMED
-    stem = unicodedata.normalize("NFC", stem)
-    if _RESERVED.match(stem + extension):
+    stem = plain.removesuffix(extension).rstrip(". ")
+    # What belongs to the character before it is nothing without one.
+    first = next((n for n, each in enumerate(stem) if each not in ". " and _is_seen(each)), None)
+    stem = _UNNAMED if first is None else unicodedata.normalize("NFC", stem[first:])
+    # Some system passes over what is not seen; many a program takes `-rf` for an option.
+    if stem.startswith("-") or _RESERVED.match("".join(filter(_is_seen, stem + extension))):
         stem = f"_{stem}"
     end = (f" ({number})" if number > 1 else "") + extension
     return _cut(stem, longest_bytes - len(end.encode())) + end
@@ -74,12 +79,17 @@ def _folded(name: str) -> str:
 def _plain(character: str) -> str:
     """What stands for a character: it, a space, an underscore, or nothing."""
     category = unicodedata.category(character)
-    if category in ("Cc", "Zl", "Zp", "Zs"):
+    if category in ("Cc", "Zl", "Zp", "Zs") or character in _BLANK:
         return " "
     if category == "Cf":
         # Among them is what turns `gnp.exe` into `exe.png` before the eyes.
         return character if character == _JOINER else ""
     return "_" if category in ("Cs", "Cn", "Co") else character
+
+
+def _is_seen(character: str) -> bool:
+    """Is a character something by itself?"""
+    return unicodedata.category(character) not in ("Mn", "Me", "Cf")
 
 
 def _cut(stem: str, longest_bytes: int) -> str:
