@@ -10,6 +10,7 @@ import resource
 import signal
 import stat
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -573,6 +574,70 @@ def test_ctrl_c_leaves_nothing(work: Workplace, tmp_path: Path, meanwhile: Any, 
     assert work.run("export", str(tmp_path / name)).code == 130
     assert [each for each in seen if "export" in each]
     assert leftovers(tmp_path) == []
+
+
+KILLED = """
+import os, signal, sys
+import sync.cli.progress
+from contextlib import contextmanager
+
+@contextmanager
+def progress():
+    def watch(_, what, number, __):
+        if (what, number) == ("contents", 2):
+            os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    yield watch
+
+sync.cli.progress.progress = progress
+sys.exit(sync.cli.run(sys.argv[2:]))
+"""
+"""An export that gets a signal when its second content is written."""
+
+
+def begin(work: Workplace, path: Path, signal_name: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", KILLED, signal_name, "export", str(path)]
+    return subprocess.Popen([*command, "--config", str(work.config)], stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip", f"{'é' * 120}.zip"])
+def test_what_an_export_that_was_killed_leaves_is_removed_by_the_next_one(
+    work: Workplace, tmp_path: Path, name: str
+):
+    work.first_backup()
+    place = tmp_path / "place"
+    place.mkdir()
+
+    def left() -> set[str]:
+        return {each.name for each in place.iterdir()}
+
+    assert begin(work, place / name, "SIGKILL").wait(60) == -signal.SIGKILL
+    (half,) = left()
+    assert half.startswith(f".{name[:20]}")
+    assert half.endswith(".part")
+    # Another path is none of its business, and what somebody else called so is left alone.
+    mine = ".out.export-mine.part"
+    (place / mine).touch()
+    export(work, place / "another")
+    assert left() == {half, "another", mine}
+    export(work, place / name)
+    assert left() == {name, "another", mine}
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip"])
+def test_an_export_that_lives_is_left_alone_by_another_one_to_the_same_path(
+    work: Workplace, tmp_path: Path, name: str
+):
+    work.first_backup()
+    slow = begin(work, tmp_path / name, "SIGSTOP")
+    assert os.WIFSTOPPED(os.waitpid(slow.pid, os.WUNTRACED)[1])
+    (half,) = leftovers(tmp_path)
+    export(work, tmp_path / name)
+    files = tree(tmp_path / name)
+    assert half in [each.name for each in tmp_path.iterdir()]
+    slow.send_signal(signal.SIGCONT)
+    assert slow.wait(60) == 2
+    assert half not in [each.name for each in tmp_path.iterdir()]
+    assert tree(tmp_path / name) == files
 
 
 def test_a_snapshot_that_is_forgotten_is_not_exported(

@@ -1,18 +1,21 @@
 """Where an export is written to: a folder or a ZIP, with the hash of each file.
 
-All goes to a temporary sibling, which gets the name only when it is whole and durable: what has the
-name is no half export.
+All goes to a hidden sibling, which gets the name only when it is whole and durable: what has the
+name is no half export. Whoever writes a sibling holds it locked, so the next export to the same
+path knows those that nobody writes any more, and clears them away.
 """
 
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -24,6 +27,8 @@ from sync.errors import UsageError
 SUMS = "SHA256SUMS"
 _CHUNK_BYTES = 1024 * 1024
 _SYNCS, _PORTION = 16, 1000
+_DIGITS, _LONGEST_BYTES = 12, 180
+"""Of the names of siblings: random digits, and how much there is of the name itself."""
 _SHRINKS = frozenset(
     {".bmp", ".css", ".csv", ".gltf", ".htm", ".html", ".js", ".json", ".log", ".md"}
     | {".obj", ".rtf", ".stl", ".svg", ".tiff", ".txt", ".wav", ".xml"}
@@ -116,12 +121,17 @@ def output(path: Path) -> Iterator[Output]:
         StorageError: the disk is full or broken.
     """
     path = _checked(path)
-    target: Target = _Zip(path) if _is_zip(path) else _Folder(path)
+    half = _sibling(path)
+    target: Target = _Zip(path, half) if _is_zip(path) else _Folder(path, half)
     # Blobs and the mirror tell of their errors themselves.
     hint = "check free space and permissions; nothing half done was kept"
-    with disk_errors(f"cannot write {path}", hint):
+    with disk_errors(f"cannot write {path}", hint), ExitStack() as stack:
+        _clear_away_dead(path)
         try:
             target.begin()
+            with suppress(OSError):
+                # Where no lock can be had, none can be taken for dead.
+                stack.enter_context(_locked(half))
             made = Output(target, path.parent)
             try:
                 yield made
@@ -166,9 +176,9 @@ def _checked(path: Path) -> Path:
 class _Folder:
     """Files in folders, private to the user."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, half: Path) -> None:
         self._path = path
-        self._half = _sibling(path)
+        self._half = half
 
     def begin(self) -> None:
         self._half.mkdir(mode=0o700)
@@ -197,7 +207,7 @@ class _Folder:
         make_lasting(self._path.parent)
 
     def drop(self) -> None:
-        shutil.rmtree(self._half, ignore_errors=True)
+        _remove(self._half)
 
     def _make(self, folder: PurePosixPath) -> None:
         for each in (*reversed(folder.parents), folder):
@@ -207,9 +217,9 @@ class _Folder:
 class _Zip:
     """The same tree in one file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, half: Path) -> None:
         self._path = path
-        self._half = _sibling(path)
+        self._half = half
         # The format knows no time before 1980.
         self._at = max(time.localtime()[:6], (1980, 1, 1, 0, 0, 0))
         self._zip: zipfile.ZipFile | None = None
@@ -248,12 +258,46 @@ class _Zip:
         if self._zip is not None:
             with suppress(OSError, ValueError):
                 self._zip.close()
-        with suppress(OSError):
-            self._half.unlink(missing_ok=True)
+        _remove(self._half)
 
 
 def _sibling(path: Path) -> Path:
-    return path.with_name(f".aisuru-sync-export-{uuid4().hex[:12]}.part")
+    return path.with_name(f"{_hidden(path)}{uuid4().hex[:_DIGITS]}.part")
+
+
+def _hidden(path: Path) -> str:
+    """What the names of all siblings of a path begin with."""
+    name = path.name.encode("utf-8", "surrogateescape")[:_LONGEST_BYTES]
+    return f".{name.decode('utf-8', 'ignore')}.export-"
+
+
+def _clear_away_dead(path: Path) -> None:
+    """Remove what exports to a path left that were killed: it may be anybody's personal data."""
+    called = re.compile(re.escape(_hidden(path)) + rf"[0-9a-f]{{{_DIGITS}}}\.part")
+    for each in path.parent.iterdir():
+        if called.fullmatch(each.name):
+            # One that is locked is being written.
+            with suppress(OSError), _locked(each):
+                _remove(each)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, as far as that can be done."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _private(path: str, flags: int) -> int:
