@@ -42,8 +42,8 @@ from sync.kinds import KINDS
 REAL_UNLINK = os.unlink
 TABLES = "|".join(
     [
-        *KINDS, "alembic_version", "source", "snapshot", "snapshot_kind", "change", "file",
-        "restore", "restore_step", "key_map",
+        *KINDS, "alembic_version", "mirror", "source", "snapshot", "snapshot_kind", "change",
+        "file", "restore", "restore_step", "key_map",
     ]
 )  # fmt: skip
 WRITES = (

@@ -85,6 +85,7 @@ class Place:
 
     def what_is_kept(self) -> dict[str, Any]:
         """All that a run should lead to, however often it was begun."""
+        mark = self.folder / "files" / "mirror"
         files = [each for each in (self.folder / "files").rglob("*") if each.is_file()]
         kept: dict[str, Any] = {
             kind: self.sql(
@@ -98,7 +99,12 @@ class Place:
                 "select s.name, c.kind, c.key, c.op, c.digest from change c"
                 " join source s on s.id = c.source_id order by s.name, c.kind, c.key, c.id"
             ),
-            "blobs": {str(each.relative_to(self.folder)): each.read_bytes() for each in files},
+            "blobs": {
+                str(each.relative_to(self.folder)): each.read_bytes()
+                for each in files
+                if each != mark
+            },
+            "is_ours": self.sql("select mirror_id from mirror") == [(mark.read_text().strip(),)],
         }
 
 

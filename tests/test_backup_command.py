@@ -353,7 +353,7 @@ def test_a_download_cut_short_is_not_kept(serve, workplace: Workplace, world: Wo
         workplace.settle(sandbox)
         workplace.backup(code=3)
 
-    assert not [each for each in (workplace.files).rglob("*") if each.is_file()]
+    assert workplace.stored() == []
 
 
 def test_an_answer_about_a_file_is_not_kept_as_the_file(serve, workplace: Workplace, world: World):
@@ -364,7 +364,7 @@ def test_an_answer_about_a_file_is_not_kept_as_the_file(serve, workplace: Workpl
         workplace.settle(sandbox)
         workplace.backup(code=3)
 
-    assert not [each for each in (workplace.files).rglob("*") if each.is_file()]
+    assert workplace.stored() == []
 
 
 def test_a_json_file_is_kept_as_it_is(work: Workplace, world: World):

@@ -201,8 +201,8 @@ def test_a_full_disk_ends_the_backup_with_8_and_leaves_no_half_file(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert outcome.code == 8
     assert "cannot write below" in outcome.err
-    names = [each for each in work.files.rglob("*") if each.is_file()]
-    assert all(hashlib.sha256(each.read_bytes()).hexdigest().endswith(each.name) for each in names)
+    for each in work.stored():
+        assert hashlib.sha256(each.read_bytes()).hexdigest().endswith(each.name)
     work.backup()
     assert files(work) == {f"{host.url}/cover.png": ("stored", len(LARGE) * 8)}
 

@@ -69,6 +69,11 @@ class Workplace:
     def files(self) -> Path:
         return self.folder / "files"
 
+    def stored(self) -> list[Path]:
+        """All that lies in the folder of files, wherever, but the mark of whose it is."""
+        found = (each for each in self.files.rglob("*") if each.is_file())
+        return [each for each in found if each != self.files / "mirror"]
+
     def settle(self, sandbox: Sandbox, more: str = "", *, retry_s: float = 0, **over: str) -> None:
         self.sandbox = sandbox
         account = sandbox.world.account
