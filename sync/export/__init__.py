@@ -2,5 +2,5 @@
 
 `job` does it; `choice` says as of when; `contents` and `files` write the parts that need more than
 a list; `output` is where it goes. How things look there is pure: `safe_name`, `markdown`, `sheet`,
-`readme`.
+`readme`, and `parts`, the names in the index of the export.
 """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.document import Document, storable
+from sync.export import parts
 from sync.export.choice import View
 from sync.export.desk import LONGEST_FILE, Desk, portions
 from sync.export.files import File, Files, Placed, extension_of, refs_of
@@ -68,17 +69,17 @@ def write_contents(desk: Desk, view: View, files: Files, folder: str, attached: 
         folder: of the agent in the export.
         attached: part of the index with the files that say which content they belong to.
     """
-    order, there, listed = (f"{each} {view.source.id}" for each in ("order", "there", "listed"))
+    order, titles = parts.contents_by_age(view), parts.titles(view)
     for some in portions(desk.state(view, MEMORY)):
         stamped = (
             (storable(str((document or {}).get("creationTimestamp") or "")), 0, key)
             for key, document in some
         )
         desk.index.put(order, stamped)
-        desk.index.put(there, ((key, 0, None) for key, _ in some))
+        desk.index.put(parts.contents(view), ((key, 0, None) for key, _ in some))
     kinds = children(MEMORY, desk.kinds)
     for kind in kinds:
-        desk.index.put(_part(kind, view), _places(desk, view, kind, there))
+        desk.index.put(parts.children(view, kind), _places(desk, view, kind))
     total = desk.index.count(order)
     digits = max(4, len(str(total)))
     number = 0
@@ -91,9 +92,9 @@ def write_contents(desk: Desk, view: View, files: Files, folder: str, attached: 
             name = safe_name(content.title, _LONGEST_FOLDER)
             path = f"{CONTENTS}/{number:0{digits}d} {name}/"
             _write(desk, content, files, known, folder + path)
-            desk.index.put(listed, [(f"{number:019d}", 0, [content.title, path])])
+            desk.index.put(titles, [(f"{number:019d}", 0, [content.title, path])])
             desk.watch(view.source.name, CONTENTS, number, total)
-    lines = (entry(title, path + PAGE).encode() for _, (title, path) in desk.index.walk(listed))
+    lines = (entry(title, path + PAGE).encode() for _, (title, path) in desk.index.walk(titles))
     desk.output.put(f"{folder}{CONTENTS}.md", _headed(lines))
     return number
 
@@ -103,15 +104,8 @@ def _headed(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield from lines
 
 
-def _places(desk: Desk, view: View, kind: Kind, there: str) -> Iterator[tuple[str, int, str]]:
-    """To which content each child belongs, and at which place.
-
-    Args:
-        desk: to work at.
-        view: of the agent.
-        kind: of the children.
-        there: part of the index with the keys of all contents.
-    """
+def _places(desk: Desk, view: View, kind: Kind) -> Iterator[tuple[str, int, str]]:
+    """To which content each child belongs, and at which place."""
     parent = _parent(kind)
     for portion in portions(desk.state(view, kind)):
         sound = {
@@ -119,7 +113,7 @@ def _places(desk: Desk, view: View, kind: Kind, there: str) -> Iterator[tuple[st
             for key, document in portion
             if document is not None
         }
-        known = desk.index.find(there, {content for content, _ in sound.values()})
+        known = desk.index.find(parts.contents(view), {content for content, _ in sound.values()})
         for key, (content, position) in sound.items():
             if content in known:
                 yield content, position if isinstance(position, int) else 0, key
@@ -135,7 +129,7 @@ def _contents(
     documents = past.proven(source, MEMORY, keys, view.at(MEMORY))
     there: dict[Kind, dict[str, list[Document]]] = {}
     for kind in kinds:
-        places = desk.index.find(_part(kind, view), keys)
+        places = desk.index.find(parts.children(view, kind), keys)
         found = dict(desk.by_keys(view, kind, (key for each in places.values() for key in each)))
         there[kind] = {
             parent: [found[key] for key in each if key in found] for parent, each in places.items()
@@ -216,10 +210,6 @@ def _own_refs(kind: Kind, document: Document) -> list[FileRef]:
     """What the document is a file of, not what its texts mention."""
     names = (*kind.files, "mimeType")
     return list(refs_of(kind, {name: document.get(name) for name in names}))
-
-
-def _part(kind: Kind, view: View) -> str:
-    return f"{kind.name} {view.source.id}"
 
 
 def _parent(kind: Kind) -> Parent:

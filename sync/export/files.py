@@ -7,6 +7,7 @@ from typing import Any
 
 from sync.document import Document, storable
 from sync.errors import StorageError
+from sync.export import parts
 from sync.export.choice import View
 from sync.export.output import Output
 from sync.export.safe_name import Names
@@ -134,7 +135,7 @@ class Files:
         self._views = views
         self._called = called
         self.source = views[0].source
-        self.placed = f"placed {self.source.id}"
+        self.placed = parts.placed(views[0])
 
     def look_up(self, refs: Iterable[FileRef]) -> dict[str, File]:
         """{key: file} of those that are files of ours; others are somebody else's links."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sync.document import Document, storable
+from sync.export import parts
 from sync.export.choice import Choice, Part, View, check_still_there, is_owned, is_settings
 from sync.export.contents import write_contents
 from sync.export.desk import Desk, file_of, portions
@@ -79,12 +80,12 @@ def export(
             _survey(desk, part.account)
             folder = names.take(part.snapshot.source.name)
             views = (part.view, part.account)
-            files = Files(mirror, store, out, index, views, _about(part.account, "called"))
+            files = Files(mirror, store, out, index, views, parts.names(part.account))
             sources.append((part, _told(part, folder, _write_agent(desk, part, files, folder))))
             lacks += files.lacks.values()
         if (own := choice.account) is not None:
             _survey(desk, own.account)
-            files = Files(mirror, store, out, index, (own.view,), _about(own.account, "called"))
+            files = Files(mirror, store, out, index, (own.view,), parts.names(own.account))
             sources.append(
                 (own, _told(own, _ACCOUNT, _write_account(desk, own, files, choice.never)))
             )
@@ -111,13 +112,14 @@ def _told(part: Part, folder: str, counts: Mapping[str, int]) -> Told:
 
 def _write_agent(desk: Desk, part: Part, files: Files, name: str) -> dict[str, int]:
     """Write all that is an agent's own; {kind: how many objects}."""
-    view, folder, rest = part.view, f"{name}/", f"rest {part.view.source.id}"
+    view, folder, rest = part.view, f"{name}/", parts.loose_files(part.view)
     embedded = children(MEMORY, desk.kinds)
     counts: dict[str, int] = {}
     if MEMORY in desk.kinds.values():
-        attached = _about(part.account, "attached")
-        counts[MEMORY.name] = write_contents(desk, view, files, folder, attached)
-    counts |= {kind.name: desk.index.count(f"{kind.name} {view.source.id}") for kind in embedded}
+        counts[MEMORY.name] = write_contents(
+            desk, view, files, folder, parts.attached(part.account)
+        )
+    counts |= {kind.name: desk.index.count(parts.children(view, kind)) for kind in embedded}
     for kind in desk.kinds.values():
         if kind.scope is Scope.MEMORI and kind is not MEMORY and kind not in embedded:
             if kind.name not in part.ages:
@@ -141,14 +143,14 @@ def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> 
         found = list(desk.by_keys(part.account, kind, [owner]))
         for _, document in found:
             desk.note_files(rest, kind, document)
-            desk.index.put(_written(kind), [(owner, 0, None)])
+            desk.index.put(parts.written(kind), [(owner, 0, None)])
             desk.write_json(f"{folder}settings.json", desk.shown(kind, document))
         return len(found)
 
     def owned() -> Iterator[Document]:
-        keys = (key for _, key in desk.index.walk(_owned(part.account, kind, owner)))
+        keys = (key for _, key in desk.index.walk(parts.owned(part.account, kind, owner)))
         for key, document in desk.by_keys(part.account, kind, keys):
-            desk.index.put(_written(kind), [(key, 0, None)])
+            desk.index.put(parts.written(kind), [(key, 0, None)])
             yield document
 
     return desk.write_list(f"{folder}{file_of(kind)}.json", kind, owned(), rest)
@@ -156,7 +158,7 @@ def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> 
 
 def _write_account(desk: Desk, part: Part, files: Files, never: Container[str]) -> dict[str, int]:
     """Write what belongs to the account alone; {kind: how many objects}."""
-    folder, rest = f"{_ACCOUNT}/", f"rest {part.view.source.id}"
+    folder, rest = f"{_ACCOUNT}/", parts.loose_files(part.view)
     counts: dict[str, int] = {}
     for kind in desk.kinds.values():
         if kind.scope is Scope.ACCOUNT:
@@ -182,7 +184,7 @@ def _others(
     those of an agent that was never backed up: nobody ever meant to fetch them.
     """
     for portion in portions(desk.state(view, kind)):
-        written = desk.index.find(_written(kind), (key for key, _ in portion))
+        written = desk.index.find(parts.written(kind), (key for key, _ in portion))
         for key, document in portion:
             if document is not None and key not in written:
                 if document.get("memoriID") not in never:
@@ -194,7 +196,7 @@ def _others(
 
 def _survey(desk: Desk, account: View) -> None:
     """Note, once, what the account's own objects say of files, contents and agents."""
-    done = _about(account, "surveyed")
+    done = parts.surveyed(account)
     if desk.index.count(done):
         return
     desk.index.put(done, [("", 0, None)])
@@ -208,11 +210,11 @@ def _survey(desk: Desk, account: View) -> None:
             own = refs_of(kind, {name: document.get(name) for name in kind.files})
             name = kind.name_of(document)
             called = ((ref.key, 0, name) for ref in own)
-            desk.index.put(_about(account, "called"), called)
+            desk.index.put(parts.names(account), called)
             owner = document.get("memoriID")
             if not isinstance(owner, str):
                 continue
-            desk.index.put(_owned(account, kind, storable(owner)), [(key, 0, key)])
+            desk.index.put(parts.owned(account, kind, storable(owner)), [(key, 0, key)])
             contents = (document.get(each) for each in places)
             found = (
                 (storable(content), 0, [ref.key, ref.url])
@@ -220,16 +222,4 @@ def _survey(desk: Desk, account: View) -> None:
                 if isinstance(content, str)
                 for ref in own
             )
-            desk.index.put(_about(account, "attached"), found)
-
-
-def _about(account: View, what: str) -> str:
-    return f"{what} {account.source.id} {account.snapshot_id}"
-
-
-def _owned(account: View, kind: Kind, owner: str) -> str:
-    return _about(account, f"{kind.name} of {owner}")
-
-
-def _written(kind: Kind) -> str:
-    return f"written {kind.name}"
+            desk.index.put(parts.attached(account), found)
