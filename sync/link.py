@@ -174,12 +174,13 @@ def _has_trace(text: str) -> bool:
     return any(trace in lower for trace in TRACES)
 
 
-def move_assets(text: str, urls: Mapping[str, str]) -> str:
+def move_assets(text: str, urls: Mapping[str, str], *, keeps_size: bool = True) -> str:
     """Rewrite the asset URLs inside a text.
 
     Args:
         text: any text of a document, or a URL alone.
         urls: {key of the file: URL it has now}; other URLs stay, but lose a session's mark.
+        keeps_size: a picture that was asked for in another size still is.
     """
 
     def move(found: re.Match[str]) -> str:
@@ -188,7 +189,7 @@ def move_assets(text: str, urls: Mapping[str, str]) -> str:
         if now is None:
             return found[0].removesuffix(found["mark"] or "")
         stem, dot, extension = now.rpartition(".")
-        return f"{stem}{size[0]}{dot}{extension}" if size else now
+        return f"{stem}{size[0]}{dot}{extension}" if size and keeps_size else now
 
     return _ASSET_IN_TEXT.sub(move, text) if "/" in text else text
 

@@ -254,7 +254,7 @@ def test_every_kind_of_medium_is_shown(work: Workplace, world: World, tmp_path: 
     folder = folder_of(files, "m")
     page = files[f"{folder}content.md"].decode()
 
-    assert '<img src="' in page
+    assert '<img src="shown.png">' in page
     assert "- Tags: a; b\\*\n" in page
     assert "\n[page](https://example.com/%28a%29%20b)\n" in page
     assert "\nrgb(255, 0, 0)" in page

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from sync.document import Document, storable
+from sync.document import Document, map_texts, storable
 from sync.export import parts
 from sync.export.choice import View
 from sync.export.desk import LONGEST_FILE, Desk, portions
@@ -17,7 +18,7 @@ from sync.export.safe_name import Names, safe_name
 from sync.kind import Kind, Parent, children, is_usable_key
 from sync.kinds.memory import MEMORY
 from sync.kinds.person import PERSON
-from sync.link import FileRef
+from sync.link import FileRef, move_assets
 
 CONTENTS = "contents"
 JSON, PAGE = "content.json", "content.md"
@@ -181,7 +182,10 @@ def _write(
         if ref.key in known and ref.key not in placed:
             media.append(show(ref, "", ""))
     desk.write_json(folder + JSON, content.whole(desk.shown))
-    pieces = page(content.title, content.key, content.document, content.person, media)
+    beside = {key: quote(each.name) for key, each in placed.items() if each.name}
+    # What the page shows shall be there when the remote is not.
+    document = map_texts(content.document, lambda text: move_assets(text, beside, keeps_size=False))
+    pieces = page(content.title, content.key, document, content.person, media)
     desk.output.put(folder + PAGE, (each.encode() for each in pieces))
 
 
