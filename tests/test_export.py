@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -498,6 +499,22 @@ def test_a_medium_whose_content_is_not_there_is_named(work: Workplace, tmp_path:
     assert "content" in lack["reason"]
     counts = told["sources"][0]["objects"]
     assert (counts["memory"], counts["medium"]) == (1, 0)
+
+
+def test_an_agent_that_was_not_there_yet_is_not_lacking(
+    work: Workplace, world: World, tmp_path: Path
+):
+    work.first_backup()
+    ((first,),) = work.sql("select max(started_at) from snapshot")
+    time.sleep(0.01)
+    fill(world, world.add_agent("Other"))
+    work.backup()
+    at = f"{first}".replace(" ", "T").split("+")[0] + "+00:00"
+
+    told = export(work, tmp_path / "then", "--at", at)
+
+    assert [each["source"]["name"] for each in told["sources"]] == ["Guide", "owner"]
+    assert told["left_out"] == []
 
 
 def test_agents_that_are_left_alone_are_named_and_nothing_is_lacking(

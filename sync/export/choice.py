@@ -101,11 +101,18 @@ def choose(
 
     there = {each.source.id for each in chosen}
     part = _part(mirror, kinds, snapshots, owner, account) if account else None
+    owned = _owned(mirror, kinds, part.view) if part else {}
+    known = {each.remote_id for each in mirror.sources()}
     return Choice(
         agents=[_part(mirror, kinds, snapshots, owner, each) for each in chosen],
         account=part,
-        left_out=[each.name for each in meant if each.id not in there],
-        never=_never_backed_up(mirror, kinds, part.view) if part else {},
+        left_out=[
+            each.name
+            for each in meant
+            # One that the account did not show by then was not there yet.
+            if each.id not in there and (part is None or each.remote_id in owned)
+        ],
+        never={key: name for key, name in owned.items() if key not in known},
     )
 
 
@@ -141,15 +148,13 @@ def _part(
     return Part(snapshot, view(source, snapshot.id), account, old)
 
 
-def _never_backed_up(mirror: Mirror, kinds: Mapping[str, Kind], account: View) -> dict[str, str]:
-    """{id: name} of the agents that the account shows, but that nobody wanted backed up."""
-    known = {each.remote_id for each in mirror.sources()}
+def _owned(mirror: Mirror, kinds: Mapping[str, Kind], account: View) -> dict[str, str]:
+    """{id: name} of the agents that the account shows."""
     return {
         key: kind.name_of(document or {}) or key
         for kind in kinds.values()
         if is_settings(kind)
         for key, document in mirror.past.proven_state(account.source, kind, account.at(kind))
-        if key not in known
     }
 
 
