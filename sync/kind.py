@@ -55,7 +55,6 @@ AUDIT: Fields = {
 _PAGE = "/{from}/{howMany}"
 _MOST = 2**31 - 1
 """How many objects can be asked for at once."""
-# An index of PostgreSQL takes no more.
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sync.mirror.apply import Stage
 from sync.mirror.tables import Tables
 
 _STATEMENTS = 2000
-Upgrade = Callable[[sa.Engine], str | None]
+Upgrade = Callable[[sa.Engine], None]
 UPGRADE: Upgrade = schema._upgrade
 """The migrations themselves, for those that test them."""
 
@@ -62,20 +62,21 @@ def share(patch: pytest.MonkeyPatch) -> None:
 
 def _upgraded_once(upgrade: Upgrade) -> Upgrade:
     """What the migrations make of an empty SQLite database, copied from the second time on."""
-    made: list[tuple[sqlite3.Connection, str | None]] = []
+    made: list[sqlite3.Connection] = []
 
-    def upgraded(engine: sa.Engine) -> str | None:
+    def upgraded(engine: sa.Engine) -> None:
         if engine.dialect.name != "sqlite" or sa.inspect(engine).get_table_names():
-            return upgrade(engine)
-        after = made[0][1] if made else upgrade(engine)
+            upgrade(engine)
+            return
+        if not made:
+            upgrade(engine)
         connection = engine.raw_connection()
         driver = connection.driver_connection
         if made:
-            made[0][0].backup(driver)
+            made[0].backup(driver)
         else:
-            made.append((sqlite3.connect(":memory:", check_same_thread=False), after))
-            driver.backup(made[0][0])
+            made.append(sqlite3.connect(":memory:", check_same_thread=False))
+            driver.backup(made[0])
         connection.close()
-        return after
 
     return upgraded

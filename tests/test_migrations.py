@@ -36,8 +36,10 @@ def _really_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_database_is_brought_to_the_newest_revision_and_stays_there(mirror):
-    assert mirror.migrate() == (None, NEWEST)
-    assert mirror.migrate() == (NEWEST, NEWEST)
+    for _ in range(2):
+        mirror.migrate()
+        with mirror.engine.connect() as connection:
+            assert schema.current_revision(connection) == NEWEST
     mirror.check_version()
 
 

@@ -319,7 +319,8 @@ def test_a_mirror_of_the_version_before_keeps_its_restores(database: str):
             ),
         ):
             connection.execute(sa.text(f"insert into {table} values {values}"))
-    assert mirror.migrate() == ("0001", schema.revisions()[-1])
+    mirror.migrate()
+    mirror.check_version()
     with mirror.engine.connect() as connection:
         kept = connection.execute(sa.text("select id, selection from restore")).all()
         assert kept == [(1, None)]

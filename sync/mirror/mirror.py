@@ -66,9 +66,9 @@ class Mirror:
         """Let go of all connections."""
         self.engine.dispose()
 
-    def migrate(self) -> tuple[str | None, str | None]:
-        """Make or upgrade the tables; returns the revision before and after."""
-        return schema.migrate(self.engine)
+    def migrate(self) -> None:
+        """Make or upgrade the tables."""
+        schema.migrate(self.engine)
 
     def check_version(self) -> None:
         """Raise `NoMirror` unless the tables are those of this version."""
@@ -185,11 +185,11 @@ class Mirror:
                 .values(status=status, finished_at=datetime.now(UTC), error=told(error), **counts)
             )
 
-    def interrupt_running(self) -> int:
-        """Mark what an earlier process left `running`; returns how many snapshots."""
+    def interrupt_running(self) -> None:
+        """Mark what an earlier process left `running`."""
         snapshot, restore = self.tables.snapshot, self.tables.restore
         with self._writing() as connection:
-            done = connection.execute(
+            connection.execute(
                 sa.update(snapshot)
                 .where(snapshot.c.status == Status.RUNNING)
                 .values(status=Status.INTERRUPTED, error="the process ended before it was finished")
@@ -199,7 +199,6 @@ class Mirror:
                 .where(restore.c.status == Status.RUNNING)
                 .values(status=Status.INTERRUPTED)
             )
-            return done.rowcount
 
     def next_run_id(self) -> int:
         """A number for a new run."""

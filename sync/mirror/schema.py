@@ -48,26 +48,22 @@ def check_version(engine: sa.Engine) -> None:
         raise NoMirror("the mirror is of an older version", "run `aisuru-sync migrate`")
 
 
-def migrate(engine: sa.Engine) -> tuple[str | None, str | None]:
+def migrate(engine: sa.Engine) -> None:
     """Bring a database to this version, making it if need be.
-
-    Returns:
-        The revision before, and the one after.
 
     Raises:
         NoMirror: the mirror was made by a newer version.
     """
     with engine.connect() as connection:
-        before = current_revision(connection)
+        found = current_revision(connection)
     known = revisions()
-    if before == known[-1]:
-        return before, before
-    if before is not None and before not in known:
-        raise _too_new(before)
-    return before, _upgrade(engine)
+    if found is not None and found not in known:
+        raise _too_new(found)
+    if found != known[-1]:
+        _upgrade(engine)
 
 
-def _upgrade(engine: sa.Engine) -> str | None:
+def _upgrade(engine: sa.Engine) -> None:
     from alembic import command
 
     config = alembic_config()
@@ -80,11 +76,8 @@ def _upgrade(engine: sa.Engine) -> str | None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             _check_references(connection)
-        after = current_revision(connection)
-        connection.rollback()
         if engine.dialect.name == "sqlite":
             _pragma(connection, "foreign_keys = ON")
-    return after
 
 
 def _check_references(connection: sa.Connection) -> None:

@@ -33,7 +33,6 @@ class Source:
     scope: Scope
     name: str
     remote_id: str
-    engine_id: str | None = None
     gone_at: datetime | None = None
 
 
@@ -137,7 +136,7 @@ def held(text: Any, kind: str, key: str) -> Document:
 
 def source_of(row: sa.Row[Any]) -> Source:
     """A row of `source`."""
-    return Source(row.id, Scope(row.scope), row.name, row.remote_id, row.engine_id, row.gone_at)
+    return Source(row.id, Scope(row.scope), row.name, row.remote_id, row.gone_at)
 
 
 def kind_result_of(row: sa.Row[Any]) -> KindResult:

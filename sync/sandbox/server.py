@@ -61,7 +61,7 @@ def _now() -> datetime:
 class Sandbox:
     """Our own AIsuru remote: Engine and Backend on one origin, on loopback.
 
-    Use it as a context manager, or `start`, `wait` and `stop`. It answers as aisuru-api.md says,
+    Use it as a context manager, or `start` and `stop`. It answers as aisuru-api.md says,
     and where that says "assumption", as the assumption goes.
 
     Args:
@@ -103,7 +103,6 @@ class Sandbox:
         app = middleware(app) if middleware else app
         self._app = faults.wrap(app, self) if faults else app
         self._port = port
-        self._stopped = Event()
         self._stop: Callable[[], None] | None = None
 
     @property
@@ -158,7 +157,6 @@ class Sandbox:
 
         thread = Thread(target=serve, name="sandbox", daemon=True)
         self._stop = stop
-        self._stopped.clear()
         thread.start()
 
     def stop(self) -> None:
@@ -166,11 +164,6 @@ class Sandbox:
         if self._stop is not None:
             self._stop()
             self._stop = None
-        self._stopped.set()
-
-    def wait(self) -> None:
-        """Block until another thread stops the sandbox."""
-        self._stopped.wait()
 
     def __enter__(self) -> Self:
         self.start()
