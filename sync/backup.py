@@ -1,27 +1,23 @@
 """Backup: one run mirrors the account and its Memoris, source by source (design 6)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from sync.absence import Acceptance
-from sync.api.account import Account, Agent
+from sync.api.account import Account, Agent, OpenGiver
 from sync.api.download import Limits
-from sync.api.remote import Access
 from sync.claim import claim
 from sync.errors import BadAnswer, SyncError, UsageError, failing_alone, worst
 from sync.files import FileStore
-from sync.kind import Kind, Scope
+from sync.kind import Kind
+from sync.kinds.memori import MEMORI
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source, Status
 from sync.outcome import FileTrouble, LeftOut
 from sync.snapshot import OpenSnapshot, Run
 from sync.watch import Watch
-
-OpenGiver = Callable[[Agent, str], AbstractContextManager[Access]]
-"""Opens the Giver session of an agent, given its own password."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +161,7 @@ def _tell_not_needed(run: Run, snapshots: Sequence[Snapshot], *, is_limited: boo
 
 def _unseen(run: Run, account: Source, owned: Sequence[Agent]) -> str:
     """The Memoris that a listing just proved to be there, but that are not to be backed up."""
-    if (kind := run.kinds.get(Scope.MEMORI)) is None:
+    if (kind := run.kinds.get(MEMORI.name)) is None:
         return ""
     ids = {agent.memori_id for agent in owned}
     found = run.mirror.documents(account, kind)

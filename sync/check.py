@@ -32,7 +32,7 @@ class Damage:
         problem: what is wrong with it.
         source_id: whose object it is, None for anything else.
         sha256: of the blob that it is, "" for anything else.
-        why: a repair leaves it as it is, or what else helps.
+        why: what keeps a repair from putting it right, or what else helps; "" if that is unknown.
     """
 
     what: str

@@ -8,13 +8,12 @@ import functools
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from sync.api.account import Account, Agent
+from sync.api.account import Account, Agent, OpenAccount
 from sync.api.remote import Access
 from sync.backup import Wishes, password_of
 from sync.check import Damage
@@ -30,8 +29,6 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
 from sync.refetch import Search
 from sync.watch import Watch
-
-OpenAccount = Callable[[], AbstractContextManager[Account]]
 
 OBJECTS, FILES, LARGEST = 20, 5, 16 << 20
 """How many objects of each kind of a source are compared, and how many files of how many bytes."""

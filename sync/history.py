@@ -9,11 +9,12 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
+from sync.change import CREATED
 from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope, is_usable_key
 from sync.kinds.file import FILE
-from sync.lives import CREATED, Difference, Lives, moved_urls, net
+from sync.lives import Difference, Lives, moved_urls, net
 from sync.mirror.database import BATCH
 from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror

@@ -2,8 +2,9 @@
 
 A `Kind` says where its objects are listed and how they are written, and gives every field of its
 documents one role. Everything else (what counts as a change, what is sent, which columns the
-mirror has, which other objects and files a document needs) follows from the roles; no other
-module knows a field by name.
+mirror has, which other objects and files a document needs) follows from the roles. What other
+modules know by name is little: which agent an object of the account belongs to, what a file is
+called.
 
 Roles are *paths*, because documents nest: `answers[].creationTimestamp` is a field of each
 element of the list `answers`. A nested field that is not named has the role of what it lies in.
@@ -354,7 +355,7 @@ def children(kind: Kind, kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
 
 def cut_out(document: Document, child: Kind) -> tuple[Document, Any]:
     """A parent's document without its list of children, and that list; None if it had none."""
-    parent = _parent_of(child)
+    parent = parent_of(child)
     kept = {name: value for name, value in document.items() if name != parent.field}
     return kept, document.get(parent.field)
 
@@ -365,7 +366,7 @@ def adopt(found: Any, child: Kind, parent_key: str) -> list[Document]:
     Raises:
         BadAnswer: `found` is no list of objects.
     """
-    parent = _parent_of(child)
+    parent = parent_of(child)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise BadAnswer(f"{parent.field} of a {parent.kind} is not a list of objects")
     return [{**each, parent.key: parent_key, parent.position: n} for n, each in enumerate(found)]
@@ -377,7 +378,8 @@ def in_place(kind: Kind, asked: Document, listed: Document) -> Document:
     return {**asked, **{name: listed.get(name) for name in place}}
 
 
-def _parent_of(child: Kind) -> Parent:
+def parent_of(child: Kind) -> Parent:
+    """Where the objects of a kind that has a parent are embedded."""
     if child.parent is None:
         raise ValueError(f"{child.name} has no parent")
     return child.parent

@@ -33,6 +33,15 @@ _LEGACY_IN_TEXT = re.compile(
 TRACES = ("/api/v", "cloud://", "guid://")
 """What a text holds in lower case if there is a URL of ours in it."""
 
+
+class _Anywhere:
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+ANYWHERE: Container[str] = _Anywhere()
+"""All origins: where a file is said to be, whether or not it may be fetched from there."""
+
 _FORMATS = "favicon|16x16|32x32|180x180|192x192|300x300|512x512"
 _RESIZED = re.compile(rf"@(?:{_FORMATS})(?=\.[^.]*$)", re.IGNORECASE)
 _SESSION_QUERY = re.compile(r"(?:^|&)memori-ai-session-id=[^&]*", re.IGNORECASE)

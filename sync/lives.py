@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from itertools import takewhile, zip_longest
 from typing import Any
 
+from sync.change import CREATED, DELETED, UPDATED
 from sync.document import Document
 from sync.kind import Ident, Kind
 from sync.link import file_refs, move_assets
 from sync.refs import Objects, is_file
-
-CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 
 
 class Lives:

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.kind import Kind
-from sync.mirror.apply import Tally
-from sync.mirror.values import KindResult, Status
+from sync.mirror.values import KindResult, Status, Tally
 
 SOME_FILES = 20
 """How many files that are not there a run names."""

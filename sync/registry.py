@@ -50,8 +50,8 @@ def _link_problems(kind: Kind, kinds: Mapping[str, Kind]) -> Iterator[str]:
     earlier = list(kinds)[: list(kinds).index(kind.name)]
     for name in sorted(kind.after.difference(earlier)):
         yield f"it comes after {name}, which must stand before it"
-    if kind.parent and kind.parent.kind not in kinds:
-        yield f"unknown parent {kind.parent.kind}"
+    if kind.parent and kind.parent.kind not in earlier:
+        yield f"its parent {kind.parent.kind} does not stand before it"
     if not kind.create and not kind.not_restorable:
         yield "cannot be created and does not say why"
     credential = "{token}" if kind.scope is Scope.ACCOUNT else "{session}"

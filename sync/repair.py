@@ -5,11 +5,10 @@ they came, and count only if they are the very bytes that are missing; what was 
 kept aside.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from sync.api.account import Account
+from sync.api.account import OpenAccount
 from sync.backup import Wishes
 from sync.check import HINT, Damage, check
 from sync.claim import claim
@@ -23,8 +22,6 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.rebuild import rebuild
 from sync.refetch import Search
 from sync.watch import Watch
-
-OpenAccount = Callable[[], AbstractContextManager[Account]]
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,8 @@ def check_selection(
 
     Args:
         mirror: where it is kept.
-        snapshot: what they come back from.
         kinds: the registry.
+        snapshot: what they come back from.
         selection: what of it.
         is_copy: it goes into another Memori, where objects of the account have other keys.
 

@@ -31,10 +31,9 @@ from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
 from sync.link import TRACES, FileRef, file_refs
-from sync.mirror.apply import Tally
 from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import FileCounts, KindResult, Source, Status
+from sync.mirror.values import FileCounts, KindResult, Source, Status, Tally
 from sync.outcome import FileTrouble, FileTroubles, LeftOut, results_of, snapshot_status
 from sync.refs import is_file
 from sync.watch import Watch
@@ -52,7 +51,8 @@ class Run:
 
     Attributes:
         kinds: what the run is limited to, parents before children.
-        referring: those whose files count: besides these, what is held and not listed any more.
+        referring: those whose documents' files are kept: of a run that covers all, also personal
+            data that is held but not listed any more.
         is_whole: the run covers every kind.
         is_guarded: absences that are too many are held back, unless they are accepted.
         left_out: files that are not asked for.

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope
-from sync.link import FileRef, file_refs
+from sync.link import ANYWHERE, FileRef, file_refs
 from sync.mirror.mirror import Mirror
 from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
@@ -236,13 +236,6 @@ def _as_of(kind: Kind, document: Document, target: Source) -> Document:
     return {**document, "memoriID": target.remote_id, **name}
 
 
-class _Anywhere:
-    """All origins: where a file is said to be, whether or not it may be fetched from there."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
 def _mentioned(objects: Objects, kinds: Mapping[str, Kind]) -> dict[FileRef, str]:
     """{file of the Backend's that documents refer to: name of an object that does}.
 
@@ -251,7 +244,7 @@ def _mentioned(objects: Objects, kinds: Mapping[str, Kind]) -> dict[FileRef, str
     found: dict[str, tuple[FileRef, str]] = {}
     for (name, _), document in objects.items():
         kind = kinds[name]
-        for ref in file_refs(document, kind.files, _Anywhere()):
+        for ref in file_refs(document, kind.files, ANYWHERE):
             if ref.is_on_backend and (kind.files or ref.key not in found):
                 found[ref.key] = (ref, kind.name_of(document))
     return dict(found.values())

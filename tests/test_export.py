@@ -32,10 +32,9 @@ from sync.export.markdown import fenced, inline, link
 from sync.export.sheet import cell, csv_table
 from sync.kind import Scope
 from sync.kinds import KINDS
-from sync.mirror.apply import Tally
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import FileCounts, KindResult, Snapshot, Source, Status
+from sync.mirror.values import FileCounts, KindResult, Snapshot, Source, Status, Tally
 from sync.sandbox import Sandbox, World
 from sync.selection import owner_of
 from sync.wanted import choose_snapshot, read_wanted

@@ -161,7 +161,10 @@ def test_the_registry_is_free_of_contradictions():
         ({"files": ("url",)}, "url is not declared"),
         ({"masked": frozenset({"pin"})}, "pin is not declared"),
         ({"refs": (Ref("name", "ghost"),)}, "unknown kind ghost"),
-        ({"parent": Parent("ghost", "toys", "name", "seen")}, "unknown parent ghost"),
+        (
+            {"parent": Parent("ghost", "toys", "name", "seen")},
+            "its parent ghost does not stand before it",
+        ),
         ({"create": None}, "does not say why"),
         ({"list": Route("GET", "/memori/v2/Toys", "toys")}, "lacks {session}"),
         ({"assigned": {"aB": TEXT, "a_b": TEXT}}, "share a column"),
@@ -170,6 +173,13 @@ def test_the_registry_is_free_of_contradictions():
 def test_the_registry_refuses_a_contradiction(wrong, why):
     with pytest.raises(ValueError, match=why):
         registry(replace(TOY, **wrong))
+
+
+def test_the_registry_refuses_a_child_before_its_parent():
+    child = replace(TOY, name="toy_part", parent=Parent("toy", "parts", "name", "seen"))
+    assert registry(TOY, child)
+    with pytest.raises(ValueError, match="its parent toy does not stand before it"):
+        registry(child, TOY)
 
 
 def test_the_registry_refuses_two_kinds_of_one_name():

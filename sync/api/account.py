@@ -1,8 +1,8 @@
 """The way in: login, the account's Memoris, and Giver sessions that really are the Giver's."""
 
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -247,6 +247,12 @@ class Account:
                 self._transport.call(route, credential, parting=True)
             except RemoteError as error:
                 structlog.get_logger("account").warning("farewell.failed", why=str(error))
+
+
+OpenAccount = Callable[[], AbstractContextManager[Account]]
+"""Logs in."""
+OpenGiver = Callable[[Agent, str], AbstractContextManager[Access]]
+"""Opens the Giver session of an agent, given its own password."""
 
 
 def _signed(known: Credentials) -> str:

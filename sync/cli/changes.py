@@ -5,10 +5,11 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sync.change import UPDATED
 from sync.cli.door import WIDTH
 from sync.cli.report import source_json
 from sync.history import Logged
-from sync.lives import UPDATED, Difference
+from sync.lives import Difference
 from sync.mirror.values import Source
 
 _CONTEXT = 20

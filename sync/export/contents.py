@@ -15,7 +15,7 @@ from sync.export.desk import LONGEST_FILE, Desk, portions
 from sync.export.files import File, Files, Placed, extension_of, refs_of
 from sync.export.markdown import Shown, entry, page
 from sync.export.safe_name import Names, safe_name
-from sync.kind import Kind, Parent, children, is_usable_key
+from sync.kind import Kind, children, is_usable_key, parent_of
 from sync.kinds.memory import MEMORY
 from sync.kinds.person import PERSON
 from sync.link import FileRef, move_assets
@@ -46,7 +46,7 @@ class _Content:
     def whole(self, shown: Callable[[Kind, Document], Document]) -> Document:
         """As the remote shows it: with its children inside."""
         lists = {
-            _parent(kind).field: [shown(kind, each) for each in documents]
+            parent_of(kind).field: [shown(kind, each) for each in documents]
             for kind, documents in self.children.items()
         }
         return {**shown(MEMORY, self.document), **lists}
@@ -107,7 +107,7 @@ def _headed(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 def _places(desk: Desk, view: View, kind: Kind) -> Iterator[tuple[str, int, str]]:
     """To which content each child belongs, and at which place."""
-    parent = _parent(kind)
+    parent = parent_of(kind)
     for portion in portions(desk.state(view, kind)):
         sound = {
             key: (storable(str(document.get(parent.key))), document.get(parent.position))
@@ -214,12 +214,6 @@ def _own_refs(kind: Kind, document: Document) -> list[FileRef]:
     """What the document is a file of, not what its texts mention."""
     names = (*kind.files, "mimeType")
     return list(refs_of(kind, {name: document.get(name) for name in names}))
-
-
-def _parent(kind: Kind) -> Parent:
-    if kind.parent is None:
-        raise ValueError(f"{kind.name} has no parent")
-    return kind.parent
 
 
 def _text(value: Any) -> str:

@@ -15,7 +15,7 @@ from sync.fetch import FAILED, LEFT_OUT, MISSING, shown
 from sync.files import FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
-from sync.link import FileRef, file_refs
+from sync.link import ANYWHERE, FileRef, file_refs
 from sync.mirror.index import Index
 from sync.mirror.mirror import Mirror
 
@@ -30,13 +30,6 @@ _WHY = {
     LEFT_OUT: "the settings left it out",
     "": "it was never fetched",
 }
-
-
-class Anywhere:
-    """All origins: where a file is said to be, whether or not it may be fetched from there."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
 
 
 @dataclass(frozen=True)
@@ -220,7 +213,7 @@ def extension_of(mime_type: str) -> str:
 
 def refs_of(kind: Kind, document: Document) -> set[FileRef]:
     """All files that a document may refer to."""
-    return file_refs(document, kind.files, Anywhere())
+    return file_refs(document, kind.files, ANYWHERE)
 
 
 def _has_bytes(document: Mapping[str, Any] | None) -> bool:

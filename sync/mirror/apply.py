@@ -1,32 +1,17 @@
 """Turning what was staged into changes and the projection: set by set, in one transaction."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from sync.change import CREATED, DELETED, UPDATED
 from sync.kind import Kind
 from sync.mirror.bulk import analyse, upsert
 from sync.mirror.tables import Tables, typed_columns
+from sync.mirror.values import Tally
 
-CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 FRESHENED = "freshened"
 """What differs in nothing that is a change; only the projection follows."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What a listing of one kind brought.
-
-    Attributes:
-        listed: distinct objects seen.
-    """
-
-    listed: int = 0
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    unchanged: int = 0
 
 
 class Stage:

@@ -8,12 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sync.change import DELETED
 from sync.document import Document
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror.database import BATCH, by_key
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Source, own_document, readable
+from sync.mirror.values import Source, own_document, proven_document, readable
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[int, str, str]]:
     current = (
         sa.select(change.c.id, change.c.source_id, change.c.key)
         .where(change.c.kind == kind.name, change.c.superseded_in.is_(None))
-        .where(change.c.op != "deleted")
+        .where(change.c.op != DELETED)
         .subquery()
     )
     queries = {
@@ -106,10 +107,9 @@ def bad_versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[int, str]]:
     """Objects with a version in history that is not what was seen then: (source id, key)."""
     change = mirror.tables.change
     columns = (change.c.id, change.c.source_id, change.c.key, change.c.document, change.c.digest)
-    query = sa.select(*columns).where(change.c.kind == kind.name, change.c.op != "deleted")
+    query = sa.select(*columns).where(change.c.kind == kind.name, change.c.op != DELETED)
     for row in by_key(partial(_all, mirror), query, change.c.id):
-        document = own_document(kind, row.key, row.document)
-        if document is None or kind.digest(document) != row.digest:
+        if proven_document(kind, row.key, row.document, row.digest) is None:
             yield row.source_id, row.key
 
 
@@ -251,7 +251,7 @@ def _blob_name(mirror: Mirror) -> tuple[sa.ColumnElement[str], sa.ColumnElement[
     # Without a hash each version stands for itself, so that none is passed over.
     own = sa.literal(_NONE) + sa.cast(change.c.id, sa.Text)
     name = sa.case((mark > 0, sa.cast(cut, sa.Text)), else_=own)
-    return name, sa.and_(change.c.kind == FILE.name, change.c.op != "deleted")
+    return name, sa.and_(change.c.kind == FILE.name, change.c.op != DELETED)
 
 
 def _all(mirror: Mirror, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:

@@ -111,7 +111,7 @@ def writing_durably(connection: sa.Connection) -> Iterator[None]:
     """As `writing`, but what is committed outlives a power cut, and all before it, too."""
     is_sqlite = connection.dialect.name == "sqlite"
     if is_sqlite:
-        _pragma(connection, "FULL")
+        pragma(connection, "synchronous = FULL")
     try:
         with writing(connection):
             if not is_sqlite:
@@ -120,12 +120,19 @@ def writing_durably(connection: sa.Connection) -> Iterator[None]:
             yield
     finally:
         if is_sqlite:
-            _pragma(connection, "NORMAL")
+            pragma(connection, "synchronous = NORMAL")
 
 
 def is_writing(connection: sa.Connection) -> bool:
     """Is this within `writing`?"""
     return bool(connection.get_execution_options().get(_WRITES))
+
+
+def pragma(connection: sa.Connection, setting: str) -> None:
+    """Change how SQLite works with a connection; some settings are deaf inside a transaction."""
+    driver = connection.connection.driver_connection
+    if driver is not None:
+        driver.execute(f"PRAGMA {setting}").close()
 
 
 def by_key(
@@ -162,12 +169,6 @@ def _make_private(path: Path) -> None:
             f"cannot write {path}: {error.strerror}",
             "check the folder's permissions, or set `database` in [storage]",
         ) from None
-
-
-def _pragma(connection: sa.Connection, level: str) -> None:
-    driver = connection.connection.driver_connection
-    if driver is not None:
-        driver.execute(f"PRAGMA synchronous = {level}").close()
 
 
 def _set_up(connection: Any, _: Any) -> None:

@@ -13,8 +13,8 @@ from itertools import islice
 
 import sqlalchemy as sa
 
+from sync.change import DELETED
 from sync.kinds.file import FILE
-from sync.mirror.apply import DELETED
 from sync.mirror.audit import with_bytes
 from sync.mirror.bulk import analyse, as_parameter, given, load
 from sync.mirror.database import BATCH, writing, writing_durably

@@ -34,7 +34,7 @@ class Begun:
 
     Attributes:
         before_snapshot_id: the listing taken before its restore began, or went on.
-        sent: what was sent; None for a file.
+        sent: what was sent; of a file, where it was to belong.
         sha256: of the file that was sent, or None.
     """
 
@@ -121,7 +121,7 @@ class Journal:
         with self._durably() as connection:
             connection.execute(sa.update(restore).where(restore.c.id == restore_id).values(values))
 
-    def finish(self, restore_id: int, status: str) -> None:
+    def finish(self, restore_id: int, status: Status) -> None:
         """Note how a restore ended."""
         restore = self._tables.restore
         with self._durably() as connection:

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sync.change import CREATED, DELETED, UPDATED
 from sync.kinds.file import FILE
-from sync.mirror.apply import CREATED, DELETED, UPDATED
 from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Status

@@ -13,10 +13,12 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from sync.change import DELETED
 from sync.document import Document, storable
 from sync.errors import UsageError
 from sync.kind import Kind, Scope
 from sync.kinds.file import FILE
+from sync.kinds.memori import MEMORI
 from sync.mirror import schema
 from sync.mirror.apply import Stage
 from sync.mirror.database import BATCH, by_key, open_database, writing, writing_durably
@@ -142,9 +144,9 @@ class Mirror:
         accounts = sa.select(source.c.id).where(source.c.scope == Scope.ACCOUNT).correlate(None)
         proven = sa.exists().where(
             change.c.source_id.in_(accounts),
-            change.c.kind == Scope.MEMORI,
+            change.c.kind == MEMORI.name,
             change.c.key == source.c.remote_id,
-            change.c.op == "deleted",
+            change.c.op == DELETED,
             change.c.superseded_in.is_(None),
         )
         with self._writing() as connection:

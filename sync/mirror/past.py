@@ -11,12 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sync.change import DELETED
 from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Kind
 from sync.mirror.database import BATCH, by_key
 from sync.mirror.tables import Tables
-from sync.mirror.values import Change, Source, Status, held, own_document, parsed, source_of
+from sync.mirror.values import Change, Source, Status, held, parsed, proven_document, source_of
 
 
 class Past:
@@ -91,7 +92,7 @@ class Past:
         """{key: document} of those objects that are there now, or were at a snapshot."""
         change = self._tables.change
         query = sa.select(change.c.key, change.c.document).where(
-            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
+            *self._of(source, kind), change.c.op != DELETED, self._at(snapshot_id)
         )
         return {row.key: held(row.document, kind.name, row.key) for row in self._each(query, keys)}
 
@@ -102,7 +103,7 @@ class Past:
         change = self._tables.change
         query = (
             sa.select(change.c.key, change.c.snapshot_id, change.c.document)
-            .where(*self._of(source, kind), change.c.op != "deleted")
+            .where(*self._of(source, kind), change.c.op != DELETED)
             .order_by(change.c.id)
         )
         return {
@@ -113,10 +114,10 @@ class Past:
     def state(
         self, source: Source, kind: Kind, snapshot_id: int | None = None
     ) -> Iterator[tuple[str, Document]]:
-        """All objects of a kind as (key, document), at a snapshot or as seen last, by key."""
+        """All objects of a kind as (key, document), at a snapshot or now, by key."""
         change = self._tables.change
         query = sa.select(change.c.key, change.c.document).where(
-            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
+            *self._of(source, kind), change.c.op != DELETED, self._at(snapshot_id)
         )
         for row in by_key(self._all, query, change.c.key):
             yield row.key, held(row.document, kind.name, row.key)
@@ -128,21 +129,24 @@ class Past:
         change = self._tables.change
         query = self._with_digest(source, kind, snapshot_id)
         for row in by_key(self._all, query, change.c.key):
-            yield row.key, _proven(kind, row)
+            yield row.key, proven_document(kind, row.key, row.document, row.digest)
 
     def proven(
         self, source: Source, kind: Kind, keys: Iterable[str], snapshot_id: int | None
     ) -> dict[str, Document | None]:
         """As `documents`, but None for whatever is not, or not any more, what was seen then."""
         query = self._with_digest(source, kind, snapshot_id)
-        return {row.key: _proven(kind, row) for row in self._each(query, keys)}
+        return {
+            row.key: proven_document(kind, row.key, row.document, row.digest)
+            for row in self._each(query, keys)
+        }
 
     def gone(
         self, source: Source, kind: Kind, keys: Iterable[str], snapshot_id: int | None = None
     ) -> set[str]:
         """The keys of objects that were there once, and not any more at a snapshot, or now."""
         query = sa.select(self._tables.change.c.key).where(
-            *self._of(source, kind), self._tables.change.c.op == "deleted", self._at(snapshot_id)
+            *self._of(source, kind), self._tables.change.c.op == DELETED, self._at(snapshot_id)
         )
         return {row.key for row in self._each(query, keys)}
 
@@ -229,7 +233,7 @@ class Past:
     ) -> sa.Select[tuple[str, str, str]]:
         change = self._tables.change
         return sa.select(change.c.key, change.c.document, change.c.digest).where(
-            *self._of(source, kind), change.c.op != "deleted", self._at(snapshot_id)
+            *self._of(source, kind), change.c.op != DELETED, self._at(snapshot_id)
         )
 
     def _of(self, source: Source, kind: Kind) -> tuple[sa.ColumnElement[bool], ...]:
@@ -253,12 +257,6 @@ class Past:
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with self._engine.connect() as connection, connection.begin():
             return list(connection.execute(query))
-
-
-def _proven(kind: Kind, row: sa.Row[Any]) -> Document | None:
-    document = own_document(kind, row.key, row.document)
-    is_sound = document is not None and kind.digest(document) == row.digest
-    return document if is_sound else None
 
 
 def _change_of(row: sa.Row[Any], source: Source) -> Change:

@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sync.change import DELETED
 from sync.document import Document
 from sync.kind import Kind
-from sync.mirror.apply import DELETED
 from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import own_document
+from sync.mirror.values import own_document, proven_document
 
 Ident = tuple[int, str]
 """An object of a kind: source id and key."""
@@ -170,12 +170,14 @@ def _history(connection: sa.Connection, mirror: Mirror, kind: Kind, ident: Ident
         .where(change.c.source_id == source_id, change.c.kind == kind.name, change.c.key == key)
         .order_by(change.c.snapshot_id)
     )
-    versions = []
-    for row in connection.execute(query):
-        document = own_document(kind, key, row.document)
-        if document is not None and kind.digest(document) != row.digest:
-            document = None
-        versions.append(
-            Version(row.id, row.op, row.digest, row.document, row.superseded_in, document)
+    return [
+        Version(
+            id=row.id,
+            op=row.op,
+            digest=row.digest,
+            text=row.document,
+            superseded_in=row.superseded_in,
+            document=proven_document(kind, key, row.document, row.digest),
         )
-    return versions
+        for row in connection.execute(query)
+    ]

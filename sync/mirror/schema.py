@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from sync import shipped
 from sync.errors import NoMirror, StorageError
+from sync.mirror.database import pragma
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -71,13 +72,13 @@ def _upgrade(engine: sa.Engine) -> None:
         # A batch rewrite of a table would otherwise delete its children (SQLite drops and
         # renames); the pragma does nothing inside a transaction.
         if engine.dialect.name == "sqlite":
-            _pragma(connection, "foreign_keys = OFF")
+            pragma(connection, "foreign_keys = OFF")
         with connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             _check_references(connection)
         if engine.dialect.name == "sqlite":
-            _pragma(connection, "foreign_keys = ON")
+            pragma(connection, "foreign_keys = ON")
 
 
 def _check_references(connection: sa.Connection) -> None:
@@ -93,12 +94,6 @@ def _too_new(revision: str | None) -> NoMirror:
         f"the mirror was made by a newer version (revision {revision})",
         "upgrade aisuru-sync, or point `database` in [storage] elsewhere",
     )
-
-
-def _pragma(connection: sa.Connection, pragma: str) -> None:
-    driver = connection.connection.driver_connection
-    if driver is not None:
-        driver.execute(f"PRAGMA {pragma}").close()
 
 
 def alembic_config() -> "Config":

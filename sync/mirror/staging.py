@@ -13,15 +13,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sync.change import CREATED, DELETED, UPDATED
 from sync.document import Document, canonical, parse
-from sync.kind import Kind, Scope
+from sync.kind import Kind, Scope, parent_of
 from sync.kinds.file import FILE
 from sync.link import FileRef
-from sync.mirror.apply import CREATED, DELETED, FRESHENED, UPDATED, Stage, Tally, apply
+from sync.mirror.apply import FRESHENED, Stage, apply
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import BATCH, by_key, writing
 from sync.mirror.tables import AFTER, BEFORE, Tables
-from sync.mirror.values import KindResult, held, parsed, told
+from sync.mirror.values import KindResult, Tally, held, parsed, told
 from sync.stop import Stop
 
 # What one query takes, in objects and in characters; a listing may come all at once.
@@ -350,10 +351,7 @@ class Staging:
         )
 
     def _parent_of(self, stage: Stage) -> sa.ColumnElement[str]:
-        parent = stage.kind.parent
-        if parent is None:
-            raise ValueError(f"{stage.kind.name} has no parent")
-        column, _ = stage.kind.columns[parent.key]
+        column, _ = stage.kind.columns[parent_of(stage.kind).key]
         return stage.table.c[column]
 
     def _take_children_along(self, stages: Sequence[Stage]) -> None:

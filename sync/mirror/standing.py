@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sync.kind import Scope
 from sync.kinds.file import FILE
+from sync.kinds.memori import MEMORI
 from sync.mirror import lock
 from sync.mirror.mirror import Mirror
 from sync.mirror.tables import AFTER, BEFORE
@@ -148,7 +149,7 @@ def dead(mirror: Mirror) -> Dead:
 
 def memoris_without_source(mirror: Mirror) -> list[str]:
     """Ids of the account's Memoris of which there never was a snapshot."""
-    memori, source = mirror.tables.kinds[Scope.MEMORI], mirror.tables.source
+    memori, source = mirror.tables.kinds[MEMORI.name], mirror.tables.source
     query = sa.select(memori.c.key).where(
         ~sa.exists().where(source.c.scope == Scope.MEMORI, source.c.remote_id == memori.c.key)
     )

@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from sync.document import Document, parse, storable
 from sync.errors import BadAnswer, DamageFound
 from sync.kind import Kind, Scope
-from sync.mirror.apply import Tally
 
 
 class Status(StrEnum):
-    """How a snapshot, or the listing of a kind in it, went (design 5)."""
+    """How a snapshot, the listing of a kind in it, or a restore went (design 5)."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -34,6 +33,21 @@ class Source:
     name: str
     remote_id: str
     gone_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a listing of one kind brought.
+
+    Attributes:
+        listed: distinct objects seen.
+    """
+
+    listed: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,6 +133,12 @@ def own_document(kind: Kind, key: str, text: Any) -> Document | None:
     """A document as its column holds it, None unless it is that of the object with this key."""
     document = readable(text)
     return document if document is not None and document.get(kind.key) == key else None
+
+
+def proven_document(kind: Kind, key: str, text: Any, digest: str | None) -> Document | None:
+    """A document as its column holds it, None unless it is the one that had this digest."""
+    document = own_document(kind, key, text)
+    return document if document is not None and kind.digest(document) == digest else None
 
 
 def held(text: Any, kind: str, key: str) -> Document:
