@@ -6,9 +6,10 @@ An object that a restore brought back under a new key is one object all along (`
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
+from sync.batches import batches
 from sync.change import CREATED
 from sync.document import Document
 from sync.errors import UsageError
@@ -245,7 +246,7 @@ def _touched(mirror: Mirror, kind: Kind, between: Span, lives: Lives) -> Iterato
     done: set[str] = set()
     earlier, later = sorted((between.first_id, between.second_id))
     touched = mirror.past.touched(between.source, kind, earlier, later)
-    while batch := list(islice(touched, BATCH)):
+    for batch in batches(touched, BATCH):
         keys = [key for key in batch if key not in done]
         families = dict.fromkeys(lives.keys((kind.name, key)) for key in keys)
         done.update(chain.from_iterable(each for each in families if len(each) > 1))

@@ -16,8 +16,7 @@ from sync.kind import Ident, Kind, Scope
 from sync.lives import follow, last_known
 from sync.mirror.journal import Journal
 from sync.mirror.standing import PastRestore, restores
-from sync.mirror.tables import AFTER, BEFORE
-from sync.mirror.values import Snapshot, Source, Status
+from sync.mirror.values import Reason, Snapshot, Source, Status
 from sync.order import CREATE, DELETE, Step
 from sync.plan import Loss, Plan, lacks, plan
 from sync.refs import Objects, files_of, is_file
@@ -106,7 +105,7 @@ def prepare(
     journal = Journal(mirror, target, wanted.copied if is_copy else ())
     files = wanted.foreign if is_copy else frozenset(wanted.objects)
     there = Target(mirror, target, owner, kinds, journal, files)
-    before_id = _list_again(hands, there, BEFORE, watch)
+    before_id = _list_again(hands, there, Reason.BEFORE_RESTORE, watch)
     settle(there, hands.access, hands.store)
     theirs = {ident: wanted.objects[ident] for ident in sorted(wanted.unlisted)}
     there = replace(there, unlisted=find_unlisted(hands, there, theirs))
@@ -214,7 +213,7 @@ class Restore:
                     watch(self.target.name, "restore", number, len(self.plan.steps))
                     if reason:
                         failures.append(Failure(step, reason))
-            _list_again(hands, self._there, AFTER, watch)
+            _list_again(hands, self._there, Reason.AFTER_RESTORE, watch)
             # A call whose answer was lost may have been carried out.
             settle(self._there, hands.access, hands.store)
         except SyncError as error:
@@ -357,7 +356,7 @@ def _too_many(
     return held
 
 
-def _list_again(hands: Hands, target: Target, reason: str, watch: Watch) -> int:
+def _list_again(hands: Hands, target: Target, reason: Reason, watch: Watch) -> int:
     """Take a snapshot of the live state; returns its id.
 
     Raises:

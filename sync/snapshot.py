@@ -17,6 +17,7 @@ from sync.absence import SOME, Acceptance, held_back, is_suspicious
 from sync.api.download import Limits
 from sync.api.paging import Listing, Sight
 from sync.api.remote import Access, accept
+from sync.batches import batches
 from sync.document import Document
 from sync.errors import (
     AccessDenied,
@@ -114,7 +115,7 @@ class OpenSnapshot:
     ) -> None:
         with self._run.mirror.stop.shield(), self._stack:
             if error is None:
-                files = self._files["failed"]
+                files = self._files[FAILED]
                 self._finish(snapshot_status(self._statuses.values(), self._error, files))
                 return
             self._error = str(error)
@@ -301,8 +302,7 @@ class OpenSnapshot:
 
     def _ask_each(self, access: Access, kind: Kind) -> None:
         """Ask the absent objects themselves, side by side; what lives is mirrored from that."""
-        absent = self._staging.absent(kind)
-        while batch := list(islice(absent, _ASKED)):
+        for batch in batches(self._staging.absent(kind), _ASKED):
             for document, live in zip(batch, access.find(kind, batch), strict=True):
                 if live is None:
                     self._staging.note_gone(kind, kind.key_of(document))

@@ -10,9 +10,9 @@ from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope
 from sync.link import ANYWHERE, FileRef, file_refs
 from sync.mirror.mirror import Mirror
-from sync.mirror.tables import AFTER, BEFORE
 from sync.mirror.values import Snapshot, Source, Status
 from sync.refs import Objects, by_file, files_of, is_file
+from sync.when import local
 
 _LONGEST_NAME = 100
 
@@ -71,7 +71,9 @@ def choose_snapshot(
     usable = [each for each in found if is_usable(each)]
     found = [each for each in usable if at is None or each.started_at <= at]
     if not found:
-        first = f"the first one is {usable[0].id}, of {_told(usable[0])}" if usable else ""
+        first = (
+            f"the first one is {usable[0].id}, of {local(usable[0].started_at)}" if usable else ""
+        )
         raise UsageError(f"there is no snapshot of {sources[0].name!r} to go back to", first)
     return found[-1]
 
@@ -85,11 +87,7 @@ def is_usable(snapshot: Snapshot) -> bool:
     """
     has_seen = any(each.status is Status.COMPLETE for each in snapshot.kinds.values())
     is_kept = snapshot.status not in (Status.RUNNING, Status.FORGOTTEN)
-    return has_seen and is_kept and snapshot.reason not in (BEFORE, AFTER)
-
-
-def _told(snapshot: Snapshot) -> str:
-    return f"{snapshot.started_at.astimezone():%Y-%m-%d %H:%M}"
+    return has_seen and is_kept and snapshot.is_backup
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
         for each in snapshots
         if each.source == chosen.source
         and each.id <= chosen.id
-        and (each.id == chosen.id or each.reason not in (BEFORE, AFTER))
+        and (each.id == chosen.id or each.is_backup)
         and each.status is not Status.FORGOTTEN
         and kind in each.kinds
         and each.kinds[kind].status is Status.COMPLETE

@@ -20,6 +20,11 @@ _DURATION = re.compile(r"([0-9]{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+def local(at: datetime) -> str:
+    """A time to the minute, as the clock here shows it."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
 def moment(text: str, now: datetime | None = None) -> datetime:
     """Read the time up to which something is meant: a day or a minute is meant to its end.
 

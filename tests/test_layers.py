@@ -10,9 +10,9 @@ import sync
 ROOT = Path(sync.__file__).parent
 
 LAYERS = {
-    "errors": 0, "change": 0, "disk": 0, "document": 0, "field": 0, "kind": 0, "link": 0,
-    "redact": 0,
-    "registry": 0, "retention": 0, "stop": 0, "watch": 0, "when": 0, "wording": 0,
+    "errors": 0, "batches": 0, "change": 0, "disk": 0, "document": 0, "field": 0, "kind": 0,
+    "link": 0, "redact": 0, "registry": 0, "retention": 0, "stop": 0, "watch": 0, "when": 0,
+    "wording": 0,
     "kinds": 1, "lives": 1, "refs": 1,
     "api": 2, "mirror": 2, "files": 2, "order": 2, "plan": 2, "recreate": 2,
     "absence": 3, "backup": 3, "claim": 3, "snapshot": 3, "fetch": 3, "check": 3, "history": 3,

@@ -11,6 +11,7 @@ from sync.cli.report import source_json
 from sync.history import Logged
 from sync.lives import Difference
 from sync.mirror.values import Source
+from sync.when import local
 
 _CONTEXT = 20
 
@@ -31,7 +32,7 @@ def log_lines(changes: Iterable[Logged]) -> Iterator[str]:
     snapshot_id = None
     for each in changes:
         if each.snapshot_id != snapshot_id:
-            seen = f"{each.seen_at.astimezone():%Y-%m-%d %H:%M}"
+            seen = local(each.seen_at)
             yield from [] if snapshot_id is None else [""]
             yield f"snapshot {each.snapshot_id} of {each.source.name}, {seen}"
             snapshot_id = each.snapshot_id

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _LINES = 20
 """How many lines of what is lacking are worth reading; README.txt has them all."""
-_MIB = 1024 * 1024
 
 
 @make_command(
@@ -110,13 +109,14 @@ def _older_json(ages: "Mapping[str, Age]") -> dict[str, Any]:
 
 def _text(done: "Exported", path: Any, choice: "Choice") -> list[Any]:
     from sync.cli.report import ages_lines
-    from sync.wording import counted
+    from sync.when import local
+    from sync.wording import counted, sized
 
     rows = [
         (
             told.name,
             told.snapshot_id,
-            f"{told.seen_at.astimezone():%Y-%m-%d %H:%M}",
+            local(told.seen_at),
             sum(told.counts.values()),
         )
         for _, told in done.sources
@@ -133,5 +133,5 @@ def _text(done: "Exported", path: Any, choice: "Choice") -> list[Any]:
     text += [f"  {each.source}: {each.name}: {each.reason}" for each in done.lacks[:_LINES]]
     if len(done.lacks) > _LINES:
         text.append(f"  … and {len(done.lacks) - _LINES} more: README.txt in it has them all")
-    size = f"{done.size_bytes / _MIB:.1f} MiB"
-    return [*text, "", f"{path}: {counted(done.files, 'file')}, {size}"]
+    what = f"{counted(done.files, 'file')}, {sized(done.size_bytes)}"
+    return [*text, "", f"{path}: {what}"]

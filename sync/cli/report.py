@@ -12,6 +12,7 @@ from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
 from sync.outcome import FileTrouble
 from sync.wanted import Age
+from sync.when import local
 from sync.wording import counted
 
 _LINES = 20
@@ -196,7 +197,7 @@ def ages_lines(ages: Mapping[str, Age]) -> list[str]:
     lines = []
     for kind, age in ages.items():
         if age.why and age.proven:
-            taken = f"{age.proven.started_at.astimezone():%Y-%m-%d %H:%M}"
+            taken = local(age.proven.started_at)
             lines.append(f"{kind} is as of snapshot {age.proven.id} of {taken}: {age.why}")
         elif age.why:
             lines.append(f"{kind} was never seen whole: {age.why}")
@@ -209,7 +210,7 @@ def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:
         (
             each.id,
             each.source.name,
-            f"{each.started_at.astimezone():%Y-%m-%d %H:%M}",
+            local(each.started_at),
             each.status,
             each.reason,
             sum(result.tally.listed for result in each.kinds.values()),

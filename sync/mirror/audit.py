@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sync.batches import batches
 from sync.change import DELETED
 from sync.document import Document
 from sync.kind import Kind
@@ -179,9 +180,8 @@ def blobs(mirror: Mirror) -> Iterator[Stored]:
     # No transaction stays open while files are read: 8 bytes for each are kept instead.
     ids = array("q", (row[0] for row in _all(mirror, first)))
     query = sa.select(change.c.id, change.c.key, change.c.document, sha256.label("sha256"))
-    for start in range(0, len(ids), BATCH):
-        batch = query.where(change.c.id.in_(ids[start : start + BATCH].tolist()))
-        for row in _all(mirror, batch):
+    for batch in batches(ids, BATCH):
+        for row in _all(mirror, query.where(change.c.id.in_(batch))):
             # A document that is damaged elsewhere may still say which bytes it means.
             document = readable(row.document)
             name = row.sha256 if document is None else document.get("sha256")

@@ -21,7 +21,7 @@ from sync.mirror.database import BATCH, writing, writing_durably
 from sync.mirror.journal import BEGUN
 from sync.mirror.mirror import Mirror
 from sync.mirror.standing import dead, is_fresh
-from sync.mirror.tables import AFTER, BEFORE
+from sync.mirror.tables import is_backup
 from sync.mirror.values import Status
 from sync.retention import Sight
 
@@ -35,14 +35,13 @@ def sights(mirror: Mirror) -> list[Sight]:
     """All snapshots that are not forgotten, by id; what a killed process left does not run."""
     snapshot, listed = mirror.tables.snapshot, mirror.tables.snapshot_kind
     killed = dead(mirror).snapshots
-    is_backup = snapshot.c.reason.not_in([BEFORE, AFTER])
     rows = sa.select(
         snapshot.c.id,
         snapshot.c.run_id,
         snapshot.c.source_id,
         snapshot.c.started_at,
         snapshot.c.status,
-        is_backup.label("is_backup"),
+        is_backup(snapshot).label("is_backup"),
         is_fresh(snapshot).label("is_fresh"),
     ).where(snapshot.c.status != Status.FORGOTTEN)
     rows = rows.order_by(snapshot.c.id)

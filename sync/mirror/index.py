@@ -7,10 +7,10 @@ much is put there, memory does not grow.
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
+from sync.batches import batches
 from sync.document import canonical, parse
 from sync.errors import StorageError
 from sync.mirror.database import BATCH
@@ -52,16 +52,15 @@ class Index:
         Raises:
             StorageError: there is no room.
         """
-        waiting = ((part, key, rank, canonical(value)) for key, rank, value in rows)
-        while batch := list(islice(waiting, BATCH)):
+        entries = ((part, key, rank, canonical(value)) for key, rank, value in rows)
+        for batch in batches(entries, BATCH):
             with _failing():
                 self._database.executemany("insert or ignore into entry values (?, ?, ?, ?)", batch)
 
     def find(self, part: str, keys: Iterable[str]) -> dict[str, list[Any]]:
         """{key: its values} of those keys that have any."""
         found: dict[str, list[Any]] = {}
-        waiting = iter(keys)
-        while batch := list(islice(waiting, BATCH)):
+        for batch in batches(keys, BATCH):
             marks = ", ".join("?" * len(batch))
             with _failing():
                 rows = self._database.execute(_FIND.format(marks), (part, *batch)).fetchall()

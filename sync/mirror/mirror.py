@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
+from sync.batches import batches
 from sync.change import DELETED
 from sync.document import Document, storable
 from sync.errors import UsageError
@@ -274,8 +274,7 @@ class Mirror:
         # Sources are what the index begins with: without them all of it is read for each batch.
         anyone = sa.select(self.tables.source.c.id)
         found: dict[str, Document] = {}
-        waiting = iter(keys)
-        while batch := list(islice(waiting, BATCH)):
+        for batch in batches(keys, BATCH):
             query = (
                 sa.select(change.c.key, change.c.document)
                 .where(change.c.source_id.in_(anyone), change.c.kind == FILE.name)

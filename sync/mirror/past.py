@@ -6,11 +6,11 @@ memory grows with the history.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
+from sync.batches import batches
 from sync.change import DELETED
 from sync.document import Document
 from sync.errors import UsageError
@@ -18,6 +18,7 @@ from sync.kind import Kind
 from sync.mirror.database import BATCH, by_key
 from sync.mirror.tables import Tables
 from sync.mirror.values import Change, Source, Status, held, parsed, proven_document, source_of
+from sync.when import local
 
 
 class Past:
@@ -60,9 +61,7 @@ class Past:
             *[each for each in kept if each.id < snapshot_id][-1:],
             *[each for each in kept if each.id > snapshot_id][:1],
         ]
-        names = " and ".join(
-            f"{each.id} of {each.started_at.astimezone():%Y-%m-%d %H:%M}" for each in beside
-        )
+        names = " and ".join(f"{each.id} of {local(each.started_at)}" for each in beside)
         raise UsageError(
             f"snapshot {snapshot_id} was forgotten by a prune",
             f"next to it these are kept: {names}" if names else "see: aisuru-sync snapshots",
@@ -250,8 +249,7 @@ class Past:
         return sa.and_(change.c.snapshot_id <= snapshot_id, later)
 
     def _each(self, query: sa.Select[Any], keys: Iterable[str]) -> Iterator[sa.Row[Any]]:
-        waiting = iter(keys)
-        while batch := list(islice(waiting, BATCH)):
+        for batch in batches(keys, BATCH):
             yield from self._all(query.where(self._tables.change.c.key.in_(batch)))
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:

@@ -8,11 +8,11 @@ changes and the projection, in one transaction for a kind and its children.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
+from sync.batches import batches
 from sync.change import CREATED, DELETED, UPDATED
 from sync.document import Document, canonical, parse
 from sync.kind import Kind, Scope, parent_of
@@ -21,8 +21,8 @@ from sync.link import FileRef
 from sync.mirror.apply import FRESHENED, Stage, apply
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import BATCH, by_key, writing
-from sync.mirror.tables import AFTER, BEFORE, Tables
-from sync.mirror.values import KindResult, Tally, held, parsed, told
+from sync.mirror.tables import Tables, is_backup
+from sync.mirror.values import KindResult, Status, Tally, held, parsed, told
 from sync.stop import Stop
 
 # What one query takes, in objects and in characters; a listing may come all at once.
@@ -188,7 +188,7 @@ class Staging:
             sa.select(sa.func.coalesce(sa.func.max(snapshot.c.id), 0))
             .join(listed, listed.c.snapshot_id == snapshot.c.id)
             .where(snapshot.c.source_id == self._source_id, listed.c.kind == kind.name)
-            .where(listed.c.status == "complete", snapshot.c.reason.not_in([BEFORE, AFTER]))
+            .where(listed.c.status == Status.COMPLETE, is_backup(snapshot))
             .scalar_subquery()
         )
 
@@ -213,8 +213,7 @@ class Staging:
         Of several documents that refer to one file, those count that say more of it.
         """
         table = self._refs()
-        rest = iter(refs)
-        while part := list(islice(rest, BATCH)):
+        for part in batches(refs, BATCH):
             is_meant = table.c.key.in_({ref.key for ref, _ in part})
             with self._transaction():
                 found = self._connection.execute(sa.select(table).where(is_meant))

@@ -12,7 +12,7 @@ from sync.kinds.file import FILE
 from sync.kinds.memori import MEMORI
 from sync.mirror import lock
 from sync.mirror.mirror import Mirror
-from sync.mirror.tables import AFTER, BEFORE
+from sync.mirror.tables import is_backup
 from sync.mirror.values import Snapshot, Source, Status, parsed, snapshot_of
 
 
@@ -58,7 +58,7 @@ def is_fresh(snapshot: sa.Table) -> sa.ColumnElement[bool]:
         snapshot.c.status.in_([Status.COMPLETE, Status.INCOMPLETE]),
         snapshot.c.files_failed == 0,
         # What a restore or a drill saw, no guard looked at: it must not hide a loss.
-        snapshot.c.reason.not_in([BEFORE, AFTER]),
+        is_backup(snapshot),
         # Whatever stopped a source stopped its files.
         snapshot.c.error.is_(None),
     )

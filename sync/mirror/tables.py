@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sync.field import Type
 from sync.kind import Kind
 from sync.kinds.file import FILE
+from sync.mirror.values import OF_RESTORES
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -29,10 +30,6 @@ _TYPES: Mapping[Type, Any] = {
     Type.REAL: sa.Double,
     Type.BOOLEAN: sa.Boolean,
 }
-
-
-BEFORE, AFTER = "before_restore", "after_restore"
-"""The reasons of snapshots that a restore takes before and after itself."""
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -201,6 +198,11 @@ class Tables:
             *typed_columns(kind),
             sa.Column("document", sa.Text, nullable=False),
         )
+
+
+def is_backup(snapshot: sa.Table) -> sa.ColumnElement[bool]:
+    """Was a snapshot taken by a backup, and not by a restore?"""
+    return snapshot.c.reason.not_in(OF_RESTORES)
 
 
 def typed_columns(kind: Kind) -> list[sa.Column[Any]]:

@@ -24,6 +24,18 @@ class Status(StrEnum):
     FORGOTTEN = "forgotten"
 
 
+class Reason(StrEnum):
+    """What a snapshot was taken for; a restore takes one before and one after itself."""
+
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    BEFORE_RESTORE = "before_restore"
+    AFTER_RESTORE = "after_restore"
+
+
+OF_RESTORES = (Reason.BEFORE_RESTORE, Reason.AFTER_RESTORE)
+
+
 @dataclass(frozen=True)
 class Source:
     """Where objects are listed from; `id` is the mirror's own."""
@@ -90,6 +102,11 @@ class Snapshot:
     error: str | None
     files: FileCounts
     kinds: Mapping[str, KindResult] = field(default_factory=dict)
+
+    @property
+    def is_backup(self) -> bool:
+        """Was it taken by a backup, and not by a restore?"""
+        return self.reason not in OF_RESTORES
 
 
 @dataclass(frozen=True)
