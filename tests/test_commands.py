@@ -595,6 +595,7 @@ def test_an_application_that_the_site_trusts_backs_up_for_the_owner(
     monkeypatch.setenv("AISURU_SYNC_TRUSTED_APP_KEY", key)
     workplace.settle(sandbox, user=sandbox.world.account.email)
     workplace.backup()
+    assert "account.trusted_app_key = ****" in workplace.run("config", "check").out
     assert "/api/v2/Login" not in [each.template for each in sandbox.calls]
     assert key not in "".join(workplace.spoken)
 

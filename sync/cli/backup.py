@@ -5,8 +5,7 @@ from dataclasses import replace
 import click
 
 from sync.cli.deletions import by_kind, deletions_option
-from sync.cli.door import Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command
 
 
 @make_command(

@@ -1,17 +1,20 @@
 """`aisuru-sync config`: write a sample, and find what is wrong with the settings."""
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync import shipped
-from sync.cli.door import Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command
 from sync.errors import StorageError, UsageError
+from sync.redact import STARS
 
 if TYPE_CHECKING:
+    from msgspec import Struct
+
     from sync.app import App
     from sync.config import Config
 
@@ -86,34 +89,30 @@ def _try_out(app: "App") -> list[str]:
 
 def _shown(config: "Config") -> dict[str, Any]:
     """The settings in effect, secrets as stars."""
-    import msgspec
-
     from sync import config as settings
+    from sync.mirror.database import hide_secrets
 
-    has_token = bool(settings.token(config, os.environ))
-    has_password = bool(settings.password(config, os.environ))
-    account = config.account
+    def starred(secret: Callable[["Config", Mapping[str, str]], str]) -> str | None:
+        return STARS if secret(config, os.environ) else None
+
     return {
         "file": str(config.path or "none"),
-        **{f"account.{name}": value for name, value in msgspec.structs.asdict(account).items()},
-        "account.password": "****" if has_password else None,
-        "account.token": "****" if has_token else None,
+        **_section("account", config.account),
+        "account.password": starred(settings.password),
+        "account.token": starred(settings.token),
+        "account.trusted_app_key": starred(settings.trusted_app_key),
         "memori": [each.name or each.id for each in config.memori],
-        **{f"storage.{name}": value for name, value in _storage(config).items()},
-        **{
-            f"backup.{name}": value for name, value in msgspec.structs.asdict(config.backup).items()
-        },
-        **{
-            f"service.{name}": value
-            for name, value in msgspec.structs.asdict(config.service).items()
-        },
-        **{f"prune.{name}": value for name, value in msgspec.structs.asdict(config.prune).items()},
-        "service.ping_url": "****" if settings.ping_url(config, os.environ) else None,
+        **_section("storage", config.storage),
+        "storage.database": hide_secrets(config.storage.database),
+        **_section("backup", config.backup),
+        **_section("service", config.service),
+        **_section("prune", config.prune),
+        "service.ping_url": starred(settings.ping_url),
         "schedule": [f"{each.cron}: {each.name}" for each in config.schedule],
     }
 
 
-def _storage(config: "Config") -> dict[str, str]:
-    from sync.mirror.database import hide_secrets
+def _section(name: str, settings: "Struct") -> dict[str, Any]:
+    from msgspec.structs import asdict
 
-    return {"database": hide_secrets(config.storage.database), "files": config.storage.files}
+    return {f"{name}.{setting}": value for setting, value in asdict(settings).items()}

@@ -5,8 +5,7 @@ import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.cli.door import Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command
 from sync.errors import Interrupted
 
 if TYPE_CHECKING:

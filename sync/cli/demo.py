@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.cli.door import WIDTH, Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import WIDTH, Door, Reply, make_command
 from sync.errors import DamageFound, worst
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.cli.door import ID, Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import ID, Door, Reply, make_command
 
 if TYPE_CHECKING:
     from sync.lives import Difference

@@ -26,6 +26,12 @@ ID = click.IntRange(1, 2**63 - 1)
 """An id of the mirror's own."""
 COUNT = click.IntRange(1, 2**31 - 1)
 """How many of something."""
+MEMORI = click.Option(["--memori"], metavar="N", help="Of this agent, by name or id.")
+SNAPSHOT = click.Option(
+    ["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="As at a snapshot."
+)
+AT = click.Option(["--at"], metavar="TIME", help="As at this time: yesterday 18:00, 2h, ISO 8601.")
+"""Options that several commands have."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Door:
         return App(config or self.config(), self.stop, self.redact)
 
 
-def command(
+def make_command(
     *params: click.Parameter, name: str, short_help: str
 ) -> Callable[[Callable[..., Reply]], click.Command]:
     """Make a command of a function that takes the `Door` and returns a `Reply`.

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.cli.door import ID, Door, Reply, table
-from sync.cli.door import command as make_command
+from sync.cli.door import AT, SNAPSHOT, Door, Reply, make_command, table
 
 if TYPE_CHECKING:
     from sync.export.choice import Choice
@@ -20,8 +19,8 @@ _LINES = 20
 @make_command(
     click.Argument(["path"]),
     click.Option(["--memori"], metavar="N", help="Only this agent, by name or id."),
-    click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="As at a snapshot."),
-    click.Option(["--at"], metavar="TIME", help="As at this time: yesterday 18:00, 2h, ISO 8601."),
+    SNAPSHOT,
+    AT,
     click.Option(["--with-pins", "shows_pins"], is_flag=True, help="Show the PINs of people."),
     name="export",
     short_help="Write all to a folder or ZIP that needs no program of ours.",

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.cli.door import Door, Reply, table
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

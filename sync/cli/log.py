@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.cli.door import COUNT, Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import COUNT, MEMORI, Door, Reply, make_command
 
 if TYPE_CHECKING:
     from sync.history import Logged
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     click.Argument(["kind"], required=False),
     click.Argument(["key"], required=False),
     click.Option(["--since"], metavar="TIME", help="Seen then or later: yesterday, 2h, ISO 8601."),
-    click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
+    MEMORI,
     click.Option(["-n", "--limit"], type=COUNT, metavar="N", help="Only the latest N changes."),
     name="log",
     short_help="Tell what changed, the latest first.",

@@ -1,7 +1,6 @@
 """`aisuru-sync migrate`: make or upgrade the database, and nothing else."""
 
-from sync.cli.door import Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command
 
 
 @make_command(name="migrate", short_help="Make or upgrade the database.")

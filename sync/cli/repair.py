@@ -1,7 +1,6 @@
 """`aisuru-sync repair`: put back what is damaged."""
 
-from sync.cli.door import Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command
 from sync.errors import DamageFound, worst
 
 

@@ -10,8 +10,7 @@ import click
 from click.core import ParameterSource
 
 from sync.cli.deletions import by_kind, deletions_option
-from sync.cli.door import ID, Door, Reply, table
-from sync.cli.door import command as make_command
+from sync.cli.door import ID, Door, Reply, make_command, table
 from sync.errors import Interrupted, UsageError
 from sync.redact import STARS
 from sync.wording import counted, in_line

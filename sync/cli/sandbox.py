@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.cli.door import Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command
 from sync.errors import Interrupted, StorageError, UsageError
 
 if TYPE_CHECKING:

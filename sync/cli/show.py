@@ -5,16 +5,15 @@ from typing import Any
 
 import click
 
-from sync.cli.door import ID, Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import AT, MEMORI, SNAPSHOT, Door, Reply, make_command
 
 
 @make_command(
     click.Argument(["kind"]),
     click.Argument(["key"]),
-    click.Option(["--snapshot", "snapshot_id"], type=ID, metavar="ID", help="As at a snapshot."),
-    click.Option(["--at"], metavar="TIME", help="As at this time: yesterday 18:00, 2h, ISO 8601."),
-    click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
+    SNAPSHOT,
+    AT,
+    MEMORI,
     name="show",
     short_help="Show one object, now or as it was.",
 )

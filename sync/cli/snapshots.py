@@ -2,12 +2,11 @@
 
 import click
 
-from sync.cli.door import COUNT, Door, Reply
-from sync.cli.door import command as make_command
+from sync.cli.door import COUNT, MEMORI, Door, Reply, make_command
 
 
 @make_command(
-    click.Option(["--memori"], metavar="N", help="Of this agent, by name or id."),
+    MEMORI,
     click.Option(["-n", "--limit"], type=COUNT, metavar="N", help="Only the latest N snapshots."),
     click.Option(["--all", "with_forgotten"], is_flag=True, help="Forgotten ones, too."),
     name="snapshots",

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.cli.door import Door, Reply, table
-from sync.cli.door import command as make_command
+from sync.cli.door import Door, Reply, make_command, table
 from sync.when import spoken
 
 if TYPE_CHECKING:
