@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import msgspec
 
@@ -128,6 +128,11 @@ def session_mark(session_id: str) -> str:
         return session_id
     data = session_id.encode("utf-8", "surrogatepass")
     return "~" + hashlib.sha256(data).hexdigest()[:16]
+
+
+def is_objects(found: Any) -> TypeGuard[list[Document]]:
+    """Is a JSON value a list of objects?"""
+    return isinstance(found, list) and all(isinstance(each, dict) for each in found)
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -78,14 +78,14 @@ def show(
     keys = {
         source: _lives(mirror, source).keys((kind.name, key)) for source in mirror.sources(memori)
     }
-    found = list(_as_at(mirror, kind, key, keys, snapshot_id, at))
-    if not found and snapshot_id is None and at is None:
-        found = list(_as_last_seen(mirror, kind, keys))
     is_now = snapshot_id is None and at is None
+    found = list(_as_at(mirror, kind, key, keys, snapshot_id, at))
+    if not found and is_now:
+        found = list(_as_last_seen(mirror, kind, keys))
     if not found and is_now and any(mirror.past.has_seen(each, kind, keys[each]) for each in keys):
         raise UsageError(f"{kind_name} {key!r} is gone, and what it was is forgotten")
     if not found:
-        when = " of that time" if at or snapshot_id else ""
+        when = "" if is_now else " of that time"
         raise UsageError(f"the mirror holds no {kind_name} {key!r}{when}")
     if len(found) > 1:
         names = ", ".join(each.source.name for each in found)
@@ -227,7 +227,7 @@ def diff(
                 for each in (between.first_id, between.second_id)
             )
             for found in net(kind, before, after, lives):
-                yield replace(found, fields=_masked_pairs(kind, found.fields))
+                yield replace(found, fields=masked_pairs(kind, found.fields))
 
 
 def doubts(mirror: Mirror, between: Span, names: Collection[str] = ()) -> list[Doubt]:
@@ -314,7 +314,8 @@ def masked(kind: Kind, document: Document) -> Document:
     }
 
 
-def _masked_pairs(kind: Kind, fields: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+def masked_pairs(kind: Kind, fields: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """{field: (old, new)} as it may be shown."""
     old, new = (masked(kind, {name: both[n] for name, both in fields.items()}) for n in (0, 1))
     return {name: (old[name], new[name]) for name in fields}
 

@@ -23,6 +23,7 @@ from sync.document import (
     Document,
     canonical,
     is_fit,
+    is_objects,
     map_texts,
 )
 from sync.errors import BadAnswer
@@ -367,7 +368,7 @@ def adopt(found: Any, child: Kind, parent_key: str) -> list[Document]:
         BadAnswer: `found` is no list of objects.
     """
     parent = parent_of(child)
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    if not is_objects(found):
         raise BadAnswer(f"{parent.field} of a {parent.kind} is not a list of objects")
     return [{**each, parent.key: parent_key, parent.position: n} for n, each in enumerate(found)]
 

@@ -10,10 +10,10 @@ from typing import Any
 import jwt
 import structlog
 
-from sync.api.path import name_of
+from sync.api.path import lacking, name_of
 from sync.api.remote import Access
 from sync.api.transport import Transport
-from sync.document import Document, storable
+from sync.document import Document, is_objects, storable
 from sync.errors import AccessDenied, AccountRefused, BadAnswer, Refused, RemoteError, UsageError
 from sync.kind import Route, is_usable_key
 
@@ -136,7 +136,7 @@ class Account:
             BadAnswer: they do not come as a list of objects.
         """
         found = self.access.call(_MEMORIS, {}).get(_MEMORIS.answer)
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        if not is_objects(found):
             raise BadAnswer(f"{name_of(_MEMORIS)}: `{_MEMORIS.answer}` is not a list of objects")
         # Without an id there is nothing to do for one; the listing of Memoris tells of it.
         return [Agent.of(each) for each in found if is_usable_key(each.get("memoriID"))]
@@ -171,7 +171,7 @@ class Account:
         route, answer = self._with_key() if known.trusted_app_key else self._with_password()
         token = answer.get(route.answer)
         if not isinstance(token, str) or not token:
-            raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
+            raise lacking(route, route.answer)
         self._learn_user(answer.get("user"))
         return token
 
@@ -228,7 +228,7 @@ class Account:
             raise
         session = answer.get(_OPEN_SESSION.answer)
         if not isinstance(session, str) or not session:
-            raise BadAnswer(f"{name_of(_OPEN_SESSION)}: there is no `{_OPEN_SESSION.answer}`")
+            raise lacking(_OPEN_SESSION, _OPEN_SESSION.answer)
         self._transport.redactor.learn(session)
         if not is_giver(answer.get("currentState"), agent.giver_tag):
             self._part(_CLOSE_SESSION, {"session": session})

@@ -14,6 +14,11 @@ def name_of(route: Route) -> str:
     return f"{route.method} {parts.netloc or route.template}"
 
 
+def lacking(route: Route, field: str) -> BadAnswer:
+    """The error of an answer that lacks a field."""
+    return BadAnswer(f"{name_of(route)}: there is no `{field}`")
+
+
 def fill(route: Route, path: Mapping[str, Any]) -> str:
     """A route's template with its parameters in place; only optional ones may be left out.
 

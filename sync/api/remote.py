@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sync.api.envelope import NOT_FOUND
-from sync.api.path import name_of
+from sync.api.path import lacking, name_of
 from sync.api.transport import Part, Transport
-from sync.document import Document, scrub
+from sync.document import Document, is_objects, scrub
 from sync.errors import AccessDenied, BadAnswer, CredentialGone, NotFound, Refused
 from sync.kind import Kind, Route
 
@@ -108,11 +108,11 @@ class Access:
         query = None if route.query is None else {**path, **route.query}
         answer = self.call(route, path, query)
         found, count = answer.get(route.answer), answer.get(route.count)
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        if not is_objects(found):
             raise BadAnswer(f"{name_of(route)}: `{route.answer}` is not a list of objects")
         is_counted = isinstance(count, int) and not isinstance(count, bool)
         if _route(kind.list, kind).paged and not is_counted:
-            raise BadAnswer(f"{name_of(route)}: there is no `{route.count}`")
+            raise lacking(route, route.count)
         return Page([accept(kind, each) for each in found], count if is_counted else None)
 
     def find(self, kind: Kind, documents: Sequence[Document]) -> list[Document | None]:
@@ -148,7 +148,7 @@ class Access:
             return None
         found = answer.get(route.answer)
         if not isinstance(found, dict):
-            raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
+            raise lacking(route, route.answer)
         if kind.key_of(found) != kind.key_of(document):
             raise BadAnswer(f"{name_of(route)}: it answers with another {kind.name}")
         return accept(kind, found)
@@ -209,7 +209,7 @@ class Access:
         part = Part(file_name, mime_type, path)
         created = self.call(route, document, part=part).get(route.answer)
         if not isinstance(created, dict):
-            raise BadAnswer(f"{name_of(route)}: there is no `{route.answer}`")
+            raise lacking(route, route.answer)
         return accept(kind, created)
 
     def under_credential(self, attempt: Callable[[Mapping[str, str]], T]) -> T:

@@ -51,8 +51,8 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
     counted, and is no damage.
     """
     from sync.check import check
+    from sync.cli.damage import comparison_json, comparison_text, damage_json, damage_lines
     from sync.cli.progress import progress
-    from sync.cli.report import comparison_json, comparison_text, damage_json, damage_lines
     from sync.compare import compare
     from sync.errors import worst
     from sync.wording import counted

@@ -8,6 +8,10 @@ import click
 from sync.cli.door import AT, SNAPSHOT, Door, Reply, make_command, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
     from sync.export.choice import Choice
     from sync.export.job import Exported
     from sync.wanted import Age
@@ -106,7 +110,7 @@ def _older_json(ages: "Mapping[str, Age]") -> dict[str, Any]:
     }
 
 
-def _text(done: "Exported", path: Any, choice: "Choice") -> list[Any]:
+def _text(done: "Exported", path: "Path", choice: "Choice") -> "list[RenderableType]":
     from sync.cli.report import ages_lines
     from sync.when import local
     from sync.wording import counted, sized
@@ -121,7 +125,7 @@ def _text(done: "Exported", path: Any, choice: "Choice") -> list[Any]:
         for _, told in done.sources
     ]
     columns = ("source", "snapshot", "as of", "objects")
-    text: list[Any] = [table(*columns, rows=rows, right=("snapshot", "objects"))]
+    text: list[RenderableType] = [table(*columns, rows=rows, right=("snapshot", "objects"))]
     for _, told in done.sources:
         text += [f"{told.name}: {line}" for line in ages_lines(told.ages)]
     text += [f"{name}: nothing was backed up of it, so it is left out" for name in choice.left_out]

@@ -14,8 +14,8 @@ def command(door: Door) -> Reply:
     only if a file is damaged. Exit code 4 means that something is left, which is told with the
     reason.
     """
+    from sync.cli.damage import damage_json, damage_lines
     from sync.cli.progress import progress
-    from sync.cli.report import damage_json, damage_lines
     from sync.repair import repair
 
     app = door.app()

@@ -1,12 +1,9 @@
-"""How snapshots are told: as JSON (design 9) and as tables."""
+"""How sources and snapshots are told: as JSON (design 9), as tables and in lines."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from sync.check import Damage
 from sync.cli.door import table
-from sync.compare import Comparison, Verdict
 from sync.fetch import FAILED
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
@@ -15,8 +12,8 @@ from sync.wanted import Age
 from sync.when import local
 from sync.wording import counted
 
-_LINES = 20
-"""How many lines of damage are worth reading."""
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def source_json(source: Source) -> dict[str, Any]:
@@ -45,7 +42,7 @@ def _kind_json(result: KindResult) -> dict[str, Any]:
     return {"status": result.status, **vars(result.tally), "error": result.error}
 
 
-def run_table(snapshots: Iterable[Snapshot]) -> Any:
+def run_table(snapshots: Iterable[Snapshot]) -> "RenderableType":
     """What a run brought, a line for each source and kind."""
     numbers = ("listed", "new", "changed", "gone")
     rows: list[tuple[Any, ...]] = []
@@ -60,7 +57,7 @@ def run_table(snapshots: Iterable[Snapshot]) -> Any:
         files = snapshot.files
         if files.referenced:
             troubles = [f"{n} {what}" for what, n in _troubles(snapshot) if n]
-            status = ", ".join(troubles) or "complete"
+            status = ", ".join(troubles) or Status.COMPLETE
             lines.append(("(files)", status, files.referenced, files.downloaded))
         first, *rest = lines or [("", snapshot.status)]
         rows += [(snapshot.source.name, *first), *(("", *each) for each in rest)]
@@ -128,70 +125,6 @@ def limits_of(snapshots: Iterable[Snapshot], kinds: Mapping[str, Kind]) -> list[
     ]
 
 
-def damage_json(found: Iterable[Damage]) -> list[dict[str, str]]:
-    """What is damaged, as JSON tells it."""
-    names = ("what", "where", "problem")
-    return [
-        {name: getattr(each, name) for name in (*names, *(["why"] if each.why else []))}
-        for each in found
-    ]
-
-
-def damage_lines(found: Sequence[Damage], head: str = "") -> list[str]:
-    """What is damaged, a line each, or the first lines and what else there is.
-
-    Args:
-        found: all of it.
-        head: what each line begins with.
-    """
-    lines = [
-        f"{head}{each.what} {each.where}: {each.problem}" + (f" ({each.why})" if each.why else "")
-        for each in found[:_LINES]
-    ]
-    if rest := Counter(each.what for each in found[_LINES:]):
-        kinds = ", ".join(f"{number} {what}" for what, number in rest.items())
-        lines.append(f"{head}and {rest.total()} more: {kinds}; --json tells all")
-    return lines
-
-
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """How the mirror compares with the remote, as JSON tells it."""
-    return {
-        "kinds": [
-            {
-                "source": source_json(each.source) if each.source else None,
-                "kind": each.kind,
-                "held": each.held,
-                "listed": each.listed,
-                **{verdict: each.verdicts.get(verdict, 0) for verdict in Verdict},
-            }
-            for each in comparison.compared
-        ],
-        "not_shown": [source_json(each) for each in comparison.not_shown],
-        "errors": [{"what": what, "why": str(why)} for what, why in comparison.errors.items()],
-    }
-
-
-def comparison_text(comparison: Comparison) -> list[Any]:
-    """How the mirror compares with the remote, a line for each kind."""
-    columns = ("held", "remote", *Verdict)
-    rows = [
-        (
-            each.source.name if each.source else "",
-            each.kind if each.source else "(files)",
-            each.held,
-            each.listed,
-            *(each.verdicts.get(verdict) for verdict in Verdict),
-        )
-        for each in comparison.compared
-    ]
-    return [
-        *([table("source", "kind", *columns, rows=rows, right=columns)] if rows else []),
-        *(f"{each.name}: the account does not show it any more" for each in comparison.not_shown),
-        *(f"{what} was not compared: {why}" for what, why in comparison.errors.items()),
-    ]
-
-
 def ages_lines(ages: Mapping[str, Age]) -> list[str]:
     """Which kinds are older than the snapshot that was chosen, a line each."""
     lines = []
@@ -204,7 +137,7 @@ def ages_lines(ages: Mapping[str, Age]) -> list[str]:
     return lines
 
 
-def snapshots_table(snapshots: Iterable[Snapshot]) -> Any:
+def snapshots_table(snapshots: Iterable[Snapshot]) -> "RenderableType":
     """All snapshots, a line each."""
     rows = [
         (

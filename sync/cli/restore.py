@@ -12,7 +12,6 @@ from click.core import ParameterSource
 from sync.cli.deletions import by_kind, deletions_option
 from sync.cli.door import ID, Door, Reply, make_command, table
 from sync.errors import Interrupted, UsageError
-from sync.redact import STARS
 from sync.wording import counted, in_line
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") 
     )
 
 
-def plan_text(restore: "Restore", kinds: Any) -> "list[RenderableType]":
+def plan_text(restore: "Restore", kinds: "Mapping[str, Kind]") -> "list[RenderableType]":
     """The plan as a person reads it."""
     snapshot = restore.snapshot
     taken = f"{snapshot.started_at.astimezone():%Y-%m-%d %H:%M}"
@@ -313,16 +312,14 @@ def _head(restore: "Restore") -> dict[str, Any]:
 
 
 def _plan_json(plan: "Plan", kinds: "Mapping[str, Kind]") -> dict[str, Any]:
-    def shown(step: "Step", name: str) -> list[Any]:
-        is_masked = name in kinds[step.ident[0]].masked
-        return [STARS if is_masked and each else each for each in step.fields[name]]
+    from sync.history import masked_pairs
 
     steps = [
         {
             "op": step.op,
             "kind": step.ident[0],
             "key": step.ident[1],
-            "fields": {name: shown(step, name) for name in step.fields},
+            "fields": masked_pairs(kinds[step.ident[0]], step.fields),
         }
         for step in plan.steps
     ]
