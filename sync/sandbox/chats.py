@@ -24,8 +24,6 @@ USERS = Collection(
     key="userID",
     listed_as="users",
     shown_as="user",
-    body=dict,
-    change_body=dict,
 )
 
 CHAT_LOGS = Collection(
@@ -33,9 +31,6 @@ CHAT_LOGS = Collection(
     singular="ChatLog",
     key="chatLogID",
     listed_as="chatLogs",
-    shown_as="",
-    body=dict,
-    change_body=dict,
 )
 
 

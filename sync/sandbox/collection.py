@@ -43,7 +43,8 @@ class Collection:
         plural, singular: its two path segments.
         key: the field that holds the ID; also the name of the ID in paths, after `str`.
         listed_as, shown_as: the answer's field in lists and single gets.
-        body, change_body: the typed dicts of what may be sent (`shapes.py`).
+        body: the typed dict of what may be sent (`shapes.py`).
+        change_body: the same for a change, where it is another one.
         required: fields that may not be null or empty on add.
         on_add, on_change: rules of its own, called with the session, the document (on add the
             new one, else the present one) and the body; they may edit the body or refuse.
@@ -57,9 +58,9 @@ class Collection:
     singular: str
     key: str
     listed_as: str
-    shown_as: str
-    body: type
-    change_body: type
+    shown_as: str = ""
+    body: type = dict
+    change_body: type | None = None
     required: tuple[str, ...] = ()
     on_add: Callable[[Session, Document, Document], None] = _nothing
     on_change: Callable[[Session, Document, Document], None] = _nothing
@@ -152,7 +153,7 @@ def change_route(collection: Collection) -> list[Route]:
     def changing(request: Request) -> Answer:
         session = request.giver()
         document = collection.find(request, session)
-        body = present(request.body(collection.change_body))
+        body = present(request.body(collection.change_body or collection.body))
         collection.on_change(session, document, body)
         document |= body | session.changed()
         return {}

@@ -18,11 +18,11 @@ from sync.sandbox.chats import CHAT_LOGS, USERS
 from sync.sandbox.collection import Collection
 from sync.sandbox.drawing import pdf, png
 from sync.sandbox.filetypes import mime_type
+from sync.sandbox.memories import PLACE
 from sync.sandbox.others import COLLECTIONS, PARTS
 from sync.sandbox.shapes import MediumBody, MemoryBody, field_names
 from sync.sandbox.world import ASSET_URL, Account, Agent, Asset, Document, World
 
-PLACE = ("placeName", "placeLatitude", "placeLongitude", "placeUncertaintyKm")
 FIRST_DAY = datetime(2024, 3, 4, 9, 0, 12, 345678, tzinfo=UTC)
 
 

@@ -17,6 +17,9 @@ from sync.sandbox.shapes import LocalizationKeyBody
 if TYPE_CHECKING:
     from sync.sandbox.world import Agent, Document
 
+_INDEXED = re.compile(r"(.+)_([0-9]+)", re.ASCII)
+"""A key of a set: its prefix and its index."""
+
 KEYS = Collection(
     plural="LocalizationKeys",
     singular="LocalizationKey",
@@ -24,7 +27,6 @@ KEYS = Collection(
     listed_as="localizationKeys",
     shown_as="localizationKey",
     body=LocalizationKeyBody,
-    change_body=LocalizationKeyBody,
 )
 
 
@@ -68,7 +70,7 @@ def remove(request: Request) -> Answer:
 
 
 def _split(key: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.+)_([0-9]+)", key, re.ASCII)
+    match = _INDEXED.fullmatch(key)
     if match is None:
         raise Refusal(422, "Only keys of a key set can be added or removed")
     return match[1], int(match[2])
@@ -78,7 +80,7 @@ def _members(agent: Agent, prefix: str) -> list[Document]:
     """The keys of a set by ascending index."""
     indexes = {}
     for key, document in agent.localization_keys.items():
-        match = re.fullmatch(r"(.+)_([0-9]+)", key, re.ASCII)
+        match = _INDEXED.fullmatch(key)
         if match and match[1] == prefix:
             indexes[int(match[2])] = document
     return [indexes[index] for index in sorted(indexes)]

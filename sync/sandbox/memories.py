@@ -29,6 +29,7 @@ DEFAULT_FILTER = "CONTENTS"
 """What a list without type shows is undocumented; the sandbox hides much, so that a client that
 does not say ALL is found out."""
 
+PLACE = ("placeName", "placeLatitude", "placeLongitude", "placeUncertaintyKm")
 NO_DATE = "0001-01-01T00:00:00"
 """The date that clears a date; "-" clears a place or a receiver (aisuru-api.md 7)."""
 
@@ -82,8 +83,7 @@ def _clear(body: Document) -> None:
     if body.get("receiverID") == "-":
         body["receiverID"] = None
     if body.get("placeName") == "-":
-        place = ("placeName", "placeLatitude", "placeLongitude", "placeUncertaintyKm")
-        body |= dict.fromkeys(place)
+        body |= dict.fromkeys(PLACE)
     if (body.get("date") or "").startswith(NO_DATE):
         body |= dict.fromkeys(("date", "dateUncertaintyDays"))
 

@@ -66,7 +66,6 @@ PEOPLE = Collection(
     listed_as="people",
     shown_as="person",
     body=PersonBody,
-    change_body=PersonBody,
     required=("personType", "name", "pin"),
     on_add=_check_add,
     on_change=_check_change,
