@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sync.change import CREATED, DELETED, UPDATED
 from sync.kind import Kind
 from sync.mirror.bulk import analyse, upsert
-from sync.mirror.tables import Tables, typed_columns
+from sync.mirror.tables import Tables, of_kind, typed_columns
 from sync.mirror.values import Tally
 
 FRESHENED = "freshened"
@@ -84,7 +84,7 @@ def apply(
 def _know_again(connection: sa.Connection, change: sa.Table, stage: Stage, source_id: int) -> None:
     """What history knows is not new, though its row is gone: a row that was lost comes back."""
     differs = stage.differs
-    mine = (change.c.source_id == source_id, change.c.kind == stage.kind.name)
+    mine = of_kind(change, source_id, stage.kind)
     if not connection.execute(sa.select(sa.exists().where(*mine))).scalar_one():
         return
     lives = (*mine, change.c.superseded_in.is_(None), change.c.op != DELETED)
@@ -102,7 +102,7 @@ def _write_changes(
     differs, gone = stage.differs, stage.gone
     head = (sa.literal(source_id), sa.literal(snapshot_id), sa.literal(stage.kind.name))
     is_change = differs.c.op != FRESHENED
-    mine = (change.c.source_id == source_id, change.c.kind == stage.kind.name)
+    mine = of_kind(change, source_id, stage.kind)
     for touched in (sa.and_(change.c.key == differs.c.key, is_change), change.c.key == gone.c.key):
         connection.execute(
             sa.update(change)
@@ -141,17 +141,14 @@ def _project(
     names = [column.name for column in table.c if column.name not in ("source_id", "change_id")]
     same_object = sa.and_(mine, table.c.key == differs.c.key)
     new = sa.and_(
-        change.c.source_id == source_id,
-        change.c.kind == stage.kind.name,
+        *of_kind(change, source_id, stage.kind),
         change.c.key == differs.c.key,
         change.c.snapshot_id == snapshot_id,
     )
     before = sa.select(table.c.change_id).where(same_object).scalar_subquery()
     history = change.alias()
     head = sa.select(sa.func.max(history.c.id)).where(
-        history.c.source_id == source_id,
-        history.c.kind == stage.kind.name,
-        history.c.key == differs.c.key,
+        *of_kind(history, source_id, stage.kind), history.c.key == differs.c.key
     )
     rows = (
         sa.select(

@@ -16,7 +16,7 @@ from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Kind
 from sync.mirror.database import BATCH, by_key
-from sync.mirror.tables import Tables
+from sync.mirror.tables import Tables, of_kind
 from sync.mirror.values import Change, Source, Status, held, parsed, proven_document, source_of
 from sync.when import local
 
@@ -236,8 +236,7 @@ class Past:
         )
 
     def _of(self, source: Source, kind: Kind) -> tuple[sa.ColumnElement[bool], ...]:
-        change = self._tables.change
-        return change.c.source_id == source.id, change.c.kind == kind.name
+        return of_kind(self._tables.change, source.id, kind)
 
     def _at(self, snapshot_id: int | None) -> sa.ColumnElement[bool]:
         """The changes that stood at a snapshot, or that stand now."""

@@ -15,6 +15,7 @@ from sync.document import Document
 from sync.kind import Kind
 from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
+from sync.mirror.tables import Tables, of_kind
 from sync.mirror.values import own_document, proven_document
 
 Ident = tuple[int, str]
@@ -115,69 +116,69 @@ def rebuild(mirror: Mirror, kind: Kind, objects: Collection[Ident]) -> dict[Iden
     source = mirror.tables.source
     with mirror.stop.shield(), mirror.engine.connect() as connection, writing(connection):
         sources = set(connection.execute(sa.select(source.c.id)).scalars())
+        rows = _Rows(connection, mirror.tables, kind)
         for ident in objects:
-            held = _held(connection, mirror, kind, ident)
-            history = _history(connection, mirror, kind, ident)
+            held, history = rows.held(ident), rows.history(ident)
             step = decide(kind, held, history) if ident[0] in sources else _NO_SOURCE
             if isinstance(step, str):
                 left[ident] = step
             else:
-                _take(connection, mirror, kind, ident, (step, held, history))
+                rows.take(ident, step, held, history[-1])
     return left
 
 
-def _take(
-    connection: sa.Connection,
-    mirror: Mirror,
-    kind: Kind,
-    ident: Ident,
-    what: tuple[Step, Held | None, Sequence[Version]],
-) -> None:
-    step, held, history = what
-    change, table = mirror.tables.change, mirror.tables.kinds[kind.name]
-    source_id, key = ident
-    last = history[-1]
-    text, document = last.text, last.document
-    if held is not None and step in (Step.WRITE_COLUMNS, Step.WRITE_HISTORY):
-        # The row's own stamps are fresher than those of history.
-        text, document = held.text, held.document
-    if step is Step.WRITE_HISTORY:
-        connection.execute(sa.update(change).where(change.c.id == last.id).values(document=text))
-    connection.execute(sa.delete(table).where(table.c.source_id == source_id, table.c.key == key))
-    if step is not Step.DELETE_ROW and document is not None:
-        values = {"change_id": last.id, "document": text, **kind.row(document)}
-        connection.execute(sa.insert(table).values(source_id=source_id, key=key, **values))
+class _Rows:
+    """What the mirror has of the objects of one kind, within a transaction."""
 
+    def __init__(self, connection: sa.Connection, tables: Tables, kind: Kind) -> None:
+        self._run = connection.execute
+        self._kind = kind
+        self._table = tables.kinds[kind.name]
+        self._change = tables.change
 
-def _held(connection: sa.Connection, mirror: Mirror, kind: Kind, ident: Ident) -> Held | None:
-    table = mirror.tables.kinds[kind.name]
-    source_id, key = ident
-    query = sa.select(table).where(table.c.source_id == source_id, table.c.key == key)
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        return None
-    document = own_document(kind, key, row["document"])
-    columns = {column: row[column] for column, _ in kind.columns.values()}
-    digest = kind.digest(document) if document is not None else ""
-    return Held(row["change_id"], row["document"], document, digest, columns)
+    def held(self, ident: Ident) -> Held | None:
+        row = self._run(sa.select(self._table).where(*self._is(ident))).mappings().first()
+        if row is None:
+            return None
+        kind = self._kind
+        document = own_document(kind, ident[1], row["document"])
+        columns = {column: row[column] for column, _ in kind.columns.values()}
+        digest = kind.digest(document) if document is not None else ""
+        return Held(row["change_id"], row["document"], document, digest, columns)
 
-
-def _history(connection: sa.Connection, mirror: Mirror, kind: Kind, ident: Ident) -> list[Version]:
-    change = mirror.tables.change
-    source_id, key = ident
-    query = (
-        sa.select(change)
-        .where(change.c.source_id == source_id, change.c.kind == kind.name, change.c.key == key)
-        .order_by(change.c.snapshot_id)
-    )
-    return [
-        Version(
-            id=row.id,
-            op=row.op,
-            digest=row.digest,
-            text=row.document,
-            superseded_in=row.superseded_in,
-            document=proven_document(kind, key, row.document, row.digest),
+    def history(self, ident: Ident) -> list[Version]:
+        source_id, key = ident
+        change = self._change
+        query = (
+            sa.select(change)
+            .where(*of_kind(change, source_id, self._kind), change.c.key == key)
+            .order_by(change.c.snapshot_id)
         )
-        for row in connection.execute(query)
-    ]
+        return [
+            Version(
+                id=row.id,
+                op=row.op,
+                digest=row.digest,
+                text=row.document,
+                superseded_in=row.superseded_in,
+                document=proven_document(self._kind, key, row.document, row.digest),
+            )
+            for row in self._run(query)
+        ]
+
+    def take(self, ident: Ident, step: Step, held: Held | None, last: Version) -> None:
+        """Do what an object needs."""
+        text, document = last.text, last.document
+        if held is not None and step in (Step.WRITE_COLUMNS, Step.WRITE_HISTORY):
+            # The row's own stamps are fresher than those of history.
+            text, document = held.text, held.document
+        if step is Step.WRITE_HISTORY:
+            change = self._change
+            self._run(sa.update(change).where(change.c.id == last.id).values(document=text))
+        self._run(sa.delete(self._table).where(*self._is(ident)))
+        if step is not Step.DELETE_ROW and document is not None:
+            own = {"source_id": ident[0], "key": ident[1], "change_id": last.id, "document": text}
+            self._run(sa.insert(self._table).values({**own, **self._kind.row(document)}))
+
+    def _is(self, ident: Ident) -> tuple[sa.ColumnElement[bool], ...]:
+        return self._table.c.source_id == ident[0], self._table.c.key == ident[1]

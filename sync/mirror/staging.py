@@ -21,7 +21,7 @@ from sync.link import FileRef
 from sync.mirror.apply import FRESHENED, Stage, apply
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import BATCH, by_key, writing
-from sync.mirror.tables import Tables, is_backup
+from sync.mirror.tables import Tables, is_backup, of_kind
 from sync.mirror.values import KindResult, Status, Tally, held, parsed, told
 from sync.stop import Stop
 
@@ -144,7 +144,6 @@ class Staging:
         absent still: nobody was asked about it, or the run that wrote it was cut.
         """
         table, change = self._tables.kinds[kind.name], self._tables.change
-        mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
         if not self._is_known(kind):
             return 0, 0
         count = sa.func.count()
@@ -154,7 +153,7 @@ class Staging:
         ]
         if kind.parent is None:
             unasked = sa.select(count).where(
-                *mine,
+                *of_kind(change, self._source_id, kind),
                 change.c.op == DELETED,
                 change.c.superseded_in.is_(None),
                 change.c.snapshot_id > self._last_asked(kind),
@@ -170,8 +169,8 @@ class Staging:
         """Did the mirror hold any of a kind before? Most agents have nothing of many kinds."""
         if kind.name not in self._known:
             change = self._tables.change
-            mine = (change.c.source_id == self._source_id, change.c.kind == kind.name)
-            self._known[kind.name] = bool(self._all(sa.select(change.c.id).where(*mine).limit(1)))
+            any_of_it = sa.select(change.c.id).where(*of_kind(change, self._source_id, kind))
+            self._known[kind.name] = bool(self._all(any_of_it.limit(1)))
         return self._known[kind.name]
 
     def _came_back(self, kind: Kind, key: sa.Column[str]) -> sa.Exists:

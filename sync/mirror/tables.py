@@ -200,6 +200,13 @@ class Tables:
         )
 
 
+def of_kind(
+    change: sa.FromClause, source_id: int, kind: Kind
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """What makes a row of `change` one of a kind of a source."""
+    return change.c.source_id == source_id, change.c.kind == kind.name
+
+
 def is_backup(snapshot: sa.Table) -> sa.ColumnElement[bool]:
     """Was a snapshot taken by a backup, and not by a restore?"""
     return snapshot.c.reason.not_in(OF_RESTORES)
