@@ -7,10 +7,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sync import config as settings
-from sync.api.account import Account, Credentials
+from sync.api.account import Account, Credentials, choose_agent
 from sync.api.download import Limits
+from sync.api.means import Means
 from sync.api.transport import Transport
-from sync.backup import Wishes, choose_agent, choose_kinds, password_of
+from sync.backup import Wishes, choose_kinds
 from sync.config import Config
 from sync.errors import NoMirror, UsageError
 from sync.files import FileStore
@@ -20,6 +21,7 @@ from sync.link import origin_of
 from sync.mirror.database import sqlite_file
 from sync.mirror.lock import hold, hold_service
 from sync.mirror.mirror import Mirror
+from sync.mirror.values import Reason
 from sync.redact import Redactor
 from sync.stop import Stop
 from sync.target import Hands
@@ -143,15 +145,34 @@ class App:
             AccessDenied: password, tag or PIN are not accepted.
             as `writing` and `account`.
         """
-        wishes = self.wishes((), (), "manual")
+        means = self.means
         with self.writing(job) as mirror, self.account() as account:
             mirror.check_account(account.user_id, account.name)
             agent = choose_agent(memori, account.agents())
             target = mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
-            with account.giver(agent, password_of(agent, wishes.passwords)) as access:
-                yield Hands(account, target, access, mirror, self.store, self.kinds, wishes)
+            with account.giver(agent, means.password_of(agent)) as access:
+                yield Hands(account, target, access, mirror, self.store, self.kinds, means)
 
-    def wishes(self, memoris: tuple[str, ...], kinds: tuple[str, ...], reason: str) -> Wishes:
+    @property
+    def means(self) -> Means:
+        """What the remote is asked with.
+
+        Raises:
+            UsageError: an agent's own password is not where the settings say.
+        """
+        backup = self.config.backup
+        return Means(
+            passwords={
+                each.name or each.id: settings.memori_password(self.config, each)
+                for each in self.config.memori
+            },
+            page_size=backup.page_size,
+            concurrency=backup.concurrency,
+            limits=Limits(backup.file_mib, backup.file_s, self._origins()),
+            without_files=backup.without_files,
+        )
+
+    def wishes(self, memoris: tuple[str, ...], kinds: tuple[str, ...], reason: Reason) -> Wishes:
         """What a backup is asked for: the command line over the configuration.
 
         Args:
@@ -162,7 +183,6 @@ class App:
         Raises:
             UsageError: there is no such kind, or the settings leave it out as personal data.
         """
-        backup = self.config.backup
         choose_kinds(frozenset(kinds), self.kinds)
         if held := set(kinds) & (self.kinds.keys() - self.backed_up.keys()):
             raise UsageError(
@@ -172,13 +192,8 @@ class App:
         return Wishes(
             memoris=memoris or self.memoris,
             is_limited=bool(memoris),
-            passwords=self._passwords(),
             kinds=frozenset(kinds or self.backed_up),
-            page_size=backup.page_size,
-            concurrency=backup.concurrency,
-            limits=Limits(backup.file_mib, backup.file_s, self._origins()),
             reason=reason,
-            without_files=backup.without_files,
         )
 
     @property
@@ -191,12 +206,6 @@ class App:
     def memoris(self) -> list[str]:
         """Names or ids of the agents that the settings name; none means all."""
         return [each.name or each.id for each in self.config.memori]
-
-    def _passwords(self) -> dict[str, str]:
-        return {
-            each.name or each.id: settings.memori_password(self.config, each)
-            for each in self.config.memori
-        }
 
     def _origins(self) -> frozenset[str]:
         account = self.config.account

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import structlog
 
 from sync.absence import Acceptance
-from sync.api.account import Account, Agent, OpenGiver
-from sync.api.download import Limits
+from sync.api.account import Account, Agent, OpenGiver, choose_agents
+from sync.api.means import Means
 from sync.claim import claim
 from sync.errors import BadAnswer, SyncError, UsageError, failing_alone, worst
 from sync.files import FileStore
 from sync.kind import Kind
 from sync.kinds.memori import MEMORI
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Snapshot, Source, Status
+from sync.mirror.values import Reason, Snapshot, Source, Status
 from sync.outcome import FileTrouble, LeftOut
 from sync.snapshot import OpenSnapshot, Run
 from sync.watch import Watch
@@ -27,28 +27,18 @@ class Wishes:
     Attributes:
         memoris: names or Backend ids of agents; none means all that the account owns.
         is_limited: they are fewer than are otherwise backed up.
-        passwords: {name or id: its own password} of SECRET agents.
         kinds: which kinds; none means all.
-        page_size: objects per page.
-        concurrency: calls side by side.
-        limits: of files, and where they may be fetched from besides the Backend.
-        reason: `manual`, `schedule`, `before_restore` or `after_restore`.
+        reason: what the run is made for.
         is_guarded: hold back absences that are too many to believe (design 6.2).
         accept_deletions: {kind: how many} of them are right, in one source.
-        without_files: files that are not asked for, called as a run tells them.
     """
 
     memoris: Sequence[str] = ()
     is_limited: bool = False
-    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     kinds: frozenset[str] = frozenset()
-    page_size: int = 100
-    concurrency: int = 4
-    limits: Limits = field(default_factory=Limits)
-    reason: str = "manual"
+    reason: Reason = Reason.MANUAL
     is_guarded: bool = True
     accept_deletions: Mapping[str, int] = field(default_factory=dict)
-    without_files: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +63,7 @@ def backup(
     mirror: Mirror,
     store: FileStore,
     kinds: Mapping[str, Kind],
+    means: Means,
     wishes: Wishes,
     watch: Watch,
     giver: OpenGiver | None = None,
@@ -84,6 +75,7 @@ def backup(
         mirror: migrated, and locked against other writers.
         store: prepared.
         kinds: the registry.
+        means: to ask with.
         wishes: what to back up.
         watch: told of progress.
         giver: opens the session of an agent, if one is open already; else `account.giver`.
@@ -110,14 +102,12 @@ def backup(
         # What is held of personal data keeps its files, though it is not listed any more.
         referring=kinds if is_whole else chosen,
         is_whole=is_whole,
-        page_size=wishes.page_size,
-        concurrency=wishes.concurrency,
-        limits=wishes.limits,
+        means=means,
         reason=wishes.reason,
         watch=watch,
         is_guarded=wishes.is_guarded,
         accepted=Acceptance(wishes.accept_deletions),
-        left_out=LeftOut(wishes.without_files),
+        left_out=LeftOut(means.without_files),
     )
     others = {agent.memori_id for agent in owned} - {agent.memori_id for agent in agents}
     of_account, exit_codes = OpenSnapshot(run, source), []
@@ -127,7 +117,7 @@ def backup(
             if not wishes.memoris and (unseen := _unseen(run, source, owned)):
                 of_account.fail(BadAnswer(f"listed, but not shown as the account's own: {unseen}"))
             for agent in agents:
-                password = password_of(agent, wishes.passwords)
+                password = means.password_of(agent)
                 exit_codes += _back_up_agent(
                     run, giver or account.giver, of_account, agent, password
                 )
@@ -205,36 +195,3 @@ def choose_kinds(names: frozenset[str], kinds: Mapping[str, Kind]) -> Mapping[st
     # A parent's documents cannot be read without cutting their children out.
     whole = {n for n, kind in kinds.items() if kind.parent and kind.parent.kind in wanted}
     return {name: kind for name, kind in kinds.items() if name in wanted | whole}
-
-
-def choose_agents(names: Sequence[str], owned: Sequence[Agent]) -> list[Agent]:
-    """The Memoris of a run: those named, each once, or all.
-
-    Raises:
-        UsageError: a name fits none or several.
-    """
-    if not names:
-        return list(owned)
-    chosen = [choose_agent(name, owned) for name in names]
-    return list({agent.memori_id: agent for agent in chosen}.values())
-
-
-def password_of(agent: Agent, passwords: Mapping[str, str]) -> str:
-    """A SECRET agent's own password, given under its id or its name."""
-    return passwords.get(agent.memori_id) or passwords.get(agent.name, "")
-
-
-def choose_agent(name_or_id: str, owned: Sequence[Agent]) -> Agent:
-    """The one Memori with this name or Backend id.
-
-    Raises:
-        UsageError: it fits none or several.
-    """
-    found = [each for each in owned if name_or_id in (each.memori_id, each.name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(each.memori_id for each in found)
-        raise UsageError(f"several Memoris are named {name_or_id!r}", f"use an id: {ids}")
-    names = ", ".join(repr(each.name) for each in owned) or "none"
-    raise UsageError(f"the account owns no Memori {name_or_id!r}", f"it owns: {names}")

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from sync.api.account import Account, Agent, OpenAccount
+from sync.api.means import Means
 from sync.api.remote import Access
-from sync.backup import Wishes, password_of
 from sync.check import Damage
 from sync.document import Document
 from sync.errors import BadAnswer, RemoteError, StorageError, failing_alone
@@ -86,7 +86,7 @@ def compare(
     mirror: Mirror,
     kinds: Mapping[str, Kind],
     open_account: OpenAccount,
-    wishes: Wishes,
+    means: Means,
     watch: Watch,
 ) -> Comparison:
     """Ask the remote for a sample of every kind of every source, and for some files.
@@ -95,7 +95,7 @@ def compare(
         mirror: to compare.
         kinds: the registry.
         open_account: logs in.
-        wishes: passwords, limits and concurrency.
+        means: to ask with.
         watch: told of progress.
 
     Raises:
@@ -103,7 +103,7 @@ def compare(
         StorageError, Interrupted: nothing was changed.
     """
     with tempfile.TemporaryDirectory(prefix="aisuru-sync-") as folder:
-        work = _Work(mirror, kinds, wishes, watch, Path(folder))
+        work = _Work(mirror, kinds, means, watch, Path(folder))
         try:
             with open_account() as account:
                 mirror.check_account(account.user_id, account.name)
@@ -152,7 +152,7 @@ class _Work:
         self,
         mirror: Mirror,
         kinds: Mapping[str, Kind],
-        wishes: Wishes,
+        means: Means,
         watch: Watch,
         folder: Path,
     ) -> None:
@@ -162,12 +162,12 @@ class _Work:
         self.not_shown: list[Source] = []
         self._mirror = mirror
         self._kinds = kinds
-        self._wishes = wishes
+        self._means = means
         self._watch = watch
         self._places = self._unless_broken(FILE, lambda: audit.sample_files(mirror, FILES, LARGEST))
         store = FileStore(folder)
         store.prepare()
-        self._search = Search(self._places or [], mirror.sources(), store, wishes)
+        self._search = Search(self._places or [], mirror.sources(), store, means)
 
     def compare_sources(self, account: Account) -> None:
         """Compare what each source holds, and ask for its files under the same session."""
@@ -216,9 +216,8 @@ class _Work:
             self._watch("files", "compare", number, None)
 
     def _compare_agent(self, source: Source, account: Account, agent: Agent) -> None:
-        password = password_of(agent, self._wishes.passwords)
         note = functools.partial(self.errors.__setitem__, source.name)
-        with failing_alone(note), account.giver(agent, password) as access:
+        with failing_alone(note), account.giver(agent, self._means.password_of(agent)) as access:
             self._compare_source(source, access)
             self._ask_for_files(access, agent.memori_id)
 

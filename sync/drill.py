@@ -94,7 +94,7 @@ class _Stage(App):
     """
 
     def __init__(self, config: Config, hands: Hands, folder: Path, url: str, own: str) -> None:
-        target, passwords = hands.target, hands.wishes.passwords
+        target, passwords = hands.target, hands.means.passwords
         memoris: tuple[MemoriConfig, ...] = ()
         if passwords.get(target.remote_id) or passwords.get(target.name):
             file = folder / "own"

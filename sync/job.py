@@ -8,7 +8,7 @@ from sync.check import check
 from sync.drill import drill
 from sync.errors import AccountRefused, DamageFound, RemoteError, UsageError, worst
 from sync.kind import Scope
-from sync.mirror.values import Snapshot
+from sync.mirror.values import Reason, Snapshot
 from sync.prune import prune
 from sync.schedule import Entry
 from sync.selection import Selection
@@ -40,9 +40,9 @@ def carry_out(app: App, entry: Entry, watch: Watch, metrics: Metrics) -> int:
         return _prune(app, watch)
     memoris = (entry.memori,) if entry.memori else ()
     with app.writing("a scheduled backup") as mirror, app.account() as account:
-        wishes = app.wishes(memoris, entry.kinds, "schedule")
+        wishes = app.wishes(memoris, entry.kinds, Reason.SCHEDULE)
         try:
-            result = backup(account, mirror, app.store, app.kinds, wishes, watch)
+            result = backup(account, mirror, app.store, app.kinds, app.means, wishes, watch)
         finally:
             metrics.repeated(account.repeats)
     metrics.run_done(result.snapshots)

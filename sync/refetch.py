@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import structlog
 
 from sync.api.account import Account
+from sync.api.means import Means
 from sync.api.remote import Access
-from sync.backup import Wishes, password_of
 from sync.document import Document
 from sync.errors import RemoteError, UsageError, failing_alone
 from sync.fetch import FAILED, MISSING, Fetched, fetch
@@ -26,7 +26,7 @@ class Search:
         places: where which bytes may be had.
         sources: of the mirror.
         store: where the bytes go.
-        wishes: passwords, limits and concurrency.
+        means: to ask with.
 
     Attributes:
         found: the hashes of the bytes that came, whatever was asked for.
@@ -37,17 +37,17 @@ class Search:
         places: Sequence[Place],
         sources: Iterable[Source],
         store: FileStore,
-        wishes: Wishes,
+        means: Means,
     ) -> None:
         self.found: set[str] = set()
         self._sources = {each.id: each for each in sources}
         self._store = store
-        self._wishes = wishes
+        self._means = means
         self._outcomes: dict[str, set[str]] = {}
         self._why: dict[str, str] = {}
         self._refs: dict[Place, FileRef] = {}
         for place in places:
-            ref = _allowed(place, wishes.limits.origins)
+            ref = _allowed(place, means.limits.origins)
             if ref is not None and place.source_id in self._sources:
                 self._refs[place] = ref
 
@@ -59,7 +59,7 @@ class Search:
         """
         for agent in account.agents():
             if self._left(agent.memori_id):
-                password = password_of(agent, self._wishes.passwords)
+                password = self._means.password_of(agent)
                 note = functools.partial(_tell, agent.name)
                 with failing_alone(note), account.giver(agent, password) as access:
                     yield from self.under(access, agent.memori_id)
@@ -74,8 +74,8 @@ class Search:
             as `everywhere`.
         """
         wanted: Iterator[tuple[FileRef, Document]] = ((ref, {}) for ref in self._left(memori_id))
-        wishes = self._wishes
-        for each in fetch(access, self._store, wanted, wishes.concurrency, wishes.limits):
+        means = self._means
+        for each in fetch(access, self._store, wanted, means.concurrency, means.limits):
             key = FILE.key_of(each.document)
             self._outcomes.setdefault(key, set()).add(each.outcome)
             if each.outcome == FAILED:

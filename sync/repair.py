@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from sync.api.account import OpenAccount
-from sync.backup import Wishes
+from sync.api.means import Means
 from sync.check import HINT, Damage, check
 from sync.claim import claim
 from sync.errors import RemoteError, StorageError, SyncError
@@ -44,7 +44,7 @@ def repair(
     store: FileStore,
     kinds: Mapping[str, Kind],
     open_account: OpenAccount,
-    wishes: Wishes,
+    means: Means,
     watch: Watch,
 ) -> Repaired:
     """Look for damage, put back what can be put back, and look again.
@@ -57,7 +57,7 @@ def repair(
         store: its files.
         kinds: the registry.
         open_account: logs in; asked only if there is something to fetch.
-        wishes: passwords, limits and concurrency for fetching.
+        means: to fetch with.
         watch: told of progress.
 
     Raises:
@@ -80,7 +80,7 @@ def repair(
         for (source_id, key), reason in rebuild(mirror, kind, objects).items():
             why[kind.name, key, source_id] = reason
     lacking = _lacking(mirror, store, before)
-    reasons, error = _fetch_again(mirror, store, lacking, open_account, wishes)
+    reasons, error = _fetch_again(mirror, store, lacking, open_account, means)
     after = check(mirror, store, kinds, 100.0, watch).damage
     still = set(map(_name, after))
     return Repaired(
@@ -120,7 +120,7 @@ def _fetch_again(
     store: FileStore,
     lacking: Collection[str],
     open_account: OpenAccount,
-    wishes: Wishes,
+    means: Means,
 ) -> tuple[dict[str, str], RemoteError | StorageError | None]:
     """Put blobs back, each as soon as its very bytes have come; nothing else is kept.
 
@@ -132,7 +132,7 @@ def _fetch_again(
     left = set(lacking)
     places = [place for sha256 in lacking for place in audit.places(mirror, sha256)]
     bench = Bench(store.root)
-    search = Search(places, mirror.sources(), bench, wishes)
+    search = Search(places, mirror.sources(), bench, means)
     try:
         store.prepare()
         with open_account() as account:

@@ -10,7 +10,8 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 
 from sync.absence import SOME, Acceptance, is_suspicious, too_many
-from sync.backup import backup, choose_agent, password_of
+from sync.api.account import choose_agent
+from sync.backup import Wishes, backup
 from sync.errors import BadAnswer, Interrupted, SyncError, worst
 from sync.kind import Ident, Kind, Scope
 from sync.lives import follow, last_known
@@ -287,7 +288,7 @@ class Restore:
         if not any(self._there.kinds[step.ident[0]].proof for step in self.plan.steps):
             return ""
         agent = choose_agent(self.target.remote_id, self._hands.account.agents())
-        return password_of(agent, self._hands.wishes.passwords) or agent.password
+        return self._hands.means.password_of(agent) or agent.password
 
     def _plan(self, live: Objects) -> Plan:
         successors = self._there.journal.successors()
@@ -362,13 +363,11 @@ def _list_again(hands: Hands, target: Target, reason: Reason, watch: Watch) -> i
     Raises:
         BadAnswer: it could not be listed so that it can be trusted.
     """
-    wishes = replace(
-        hands.wishes,
+    wishes = Wishes(
         memoris=[target.source.remote_id],
         # Personal data cannot come back, so nobody need look at it.
         kinds=frozenset(name for name, kind in hands.kinds.items() if not kind.is_personal),
         reason=reason,
-        is_limited=False,
         is_guarded=False,
     )
     result = backup(
@@ -376,6 +375,7 @@ def _list_again(hands: Hands, target: Target, reason: Reason, watch: Watch) -> i
         hands.mirror,
         hands.store,
         hands.kinds,
+        hands.means,
         wishes,
         watch,
         lambda *_: nullcontext(hands.access),

@@ -14,7 +14,7 @@ from typing import Self
 import structlog
 
 from sync.absence import SOME, Acceptance, held_back, is_suspicious
-from sync.api.download import Limits
+from sync.api.means import Means
 from sync.api.paging import Listing, Sight
 from sync.api.remote import Access, accept
 from sync.batches import batches
@@ -34,7 +34,7 @@ from sync.kinds.file import FILE
 from sync.link import TRACES, FileRef, file_refs
 from sync.mirror.database import BATCH
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import FileCounts, KindResult, Source, Status, Tally
+from sync.mirror.values import FileCounts, KindResult, Reason, Source, Status, Tally
 from sync.outcome import FileTrouble, FileTroubles, LeftOut, results_of, snapshot_status
 from sync.refs import is_file
 from sync.watch import Watch
@@ -65,10 +65,8 @@ class Run:
     kinds: Mapping[str, Kind]
     referring: Mapping[str, Kind]
     is_whole: bool
-    page_size: int
-    concurrency: int
-    limits: Limits
-    reason: str
+    means: Means
+    reason: Reason
     watch: Watch
     is_guarded: bool
     accepted: Acceptance
@@ -157,7 +155,10 @@ class OpenSnapshot:
         run = self._run
         total = self._staging.count_unfetched(owner)
         wanted = self._wanted(owner, left_alone, missed)
-        fetching = fetch(access, run.store, wanted, run.concurrency, run.limits, run.left_out.has)
+        means = run.means
+        fetching = fetch(
+            access, run.store, wanted, means.concurrency, means.limits, run.left_out.has
+        )
         documents: list[Document] = []
         with closing(fetching) as done, self._recording(documents):
             for number, fetched in enumerate(done, start=1):
@@ -209,7 +210,7 @@ class OpenSnapshot:
 
     def _list_kind(self, access: Access, kind: Kind) -> None:
         family = (kind, *children(kind, self._run.kinds))
-        listing = Listing(access, kind, self._run.page_size, self._run.concurrency)
+        listing = Listing(access, kind, self._run.means.page_size, self._run.means.concurrency)
         held: dict[str, str] = {}
 
         def take(sight: Sight) -> int:
@@ -328,7 +329,7 @@ class OpenSnapshot:
 
     def _note_files(self, kind: Kind) -> None:
         """Note what files the mirrored objects of a kind refer to."""
-        mirror, origins = self._run.mirror, self._run.limits.origins
+        mirror, origins = self._run.mirror, self._run.means.limits.origins
         # Where no field holds a URL, only texts with one inside need to be read.
         like = () if kind.files else TRACES
 

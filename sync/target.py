@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from sync.api.account import Account
 from sync.api.download import Limits, download
+from sync.api.means import Means
 from sync.api.remote import Access
-from sync.backup import Wishes
 from sync.document import Document
 from sync.errors import AccountRefused, BadAnswer, CredentialGone, Refused
 from sync.files import FileStore
@@ -33,7 +33,7 @@ class Hands:
         mirror: locked against other writers.
         store: the bytes of files.
         kinds: the registry.
-        wishes: page size, concurrency, limits and passwords.
+        means: to ask with.
     """
 
     account: Account
@@ -42,7 +42,7 @@ class Hands:
     mirror: Mirror
     store: FileStore
     kinds: Mapping[str, Kind]
-    wishes: Wishes
+    means: Means
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,11 @@ def find_unlisted(hands: Hands, target: Target, files: Objects) -> dict[Ident, D
     asked = [ident for ident in files if (ident[0], last[ident]) not in listed]
 
     def look(ident: Ident) -> bool:
-        limits = hands.wishes.limits
+        limits = hands.means.limits
         refs = file_refs(files[ident], target.kinds[ident[0]].files, limits.origins)
         return all(_is_there(hands.access, ref, limits) for ref in refs)
 
-    with ThreadPoolExecutor(hands.wishes.concurrency, thread_name_prefix="unlisted") as pool:
+    with ThreadPoolExecutor(hands.means.concurrency, thread_name_prefix="unlisted") as pool:
         there |= {ident for ident, found in zip(asked, pool.map(look, asked), strict=True) if found}
     return {ident: document for ident, document in files.items() if ident in there}
 

@@ -14,6 +14,7 @@ from sync.app import App
 from sync.backup import backup
 from sync.errors import Interrupted, Unavailable
 from sync.kinds import KINDS
+from sync.mirror.values import Reason
 from sync.redact import Redactor
 from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World
 from sync.stop import Stop
@@ -373,8 +374,10 @@ def test_what_cannot_be_asked_alone_is_gone_after_a_second_proof(
         app = App(config.load(workplace.config, {}), Stop(), Redactor())
         with app.writing("a test") as mirror, app.account() as account:
             for _ in range(2):
-                wishes = app.wishes((), (), "manual")
-                result = backup(account, mirror, app.store, kinds, wishes, lambda *_: None)
+                wishes = app.wishes((), (), Reason.MANUAL)
+                result = backup(
+                    account, mirror, app.store, kinds, app.means, wishes, lambda *_: None
+                )
                 world.agent("Guide").people.pop("p-anna-1", None)
     person = result.snapshots[1].kinds["person"]
     assert person.tally.deleted == deleted

@@ -30,6 +30,7 @@ from sync import config, log
 from sync.app import App
 from sync.backup import backup
 from sync.errors import SyncError
+from sync.mirror.values import Reason
 from sync.redact import Redactor
 from sync.sandbox import Agent, Sandbox, World
 from sync.stop import Stop
@@ -406,14 +407,13 @@ class Client:
         self._of_mirror.callback(self._sql.close)
 
     def run(self, plan: Plan) -> int:
-        wishes = replace(
-            self._app.wishes((), (plan.kind,), "manual"),
-            page_size=plan.page_size,
-            concurrency=plan.concurrency,
-        )
+        wishes = self._app.wishes((), (plan.kind,), Reason.MANUAL)
+        means = replace(self._app.means, page_size=plan.page_size, concurrency=plan.concurrency)
         app, account = self._app, self._accounts[plan.is_patient]
         try:
-            result = backup(account, self._mirror, app.store, app.kinds, wishes, lambda *_: None)
+            result = backup(
+                account, self._mirror, app.store, app.kinds, means, wishes, lambda *_: None
+            )
         except SyncError as error:
             return error.exit_code
         return result.exit_code

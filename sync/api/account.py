@@ -1,7 +1,7 @@
 """The way in: login, the account's Memoris, and Giver sessions that really are the Giver's."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -273,6 +273,34 @@ def _signed(known: Credentials) -> str:
             return jwt.encode(claims, known.trusted_app_key, algorithm="HS256")
         except jwt.PyJWTError:
             raise UsageError("the application's key is none to sign with", _CHECK_KEY) from None
+
+
+def choose_agents(names: Sequence[str], owned: Sequence[Agent]) -> list[Agent]:
+    """The Memoris of a run: those named, each once, or all.
+
+    Raises:
+        UsageError: a name fits none or several.
+    """
+    if not names:
+        return list(owned)
+    chosen = [choose_agent(name, owned) for name in names]
+    return list({agent.memori_id: agent for agent in chosen}.values())
+
+
+def choose_agent(name_or_id: str, owned: Sequence[Agent]) -> Agent:
+    """The one Memori with this name or Backend id.
+
+    Raises:
+        UsageError: it fits none or several.
+    """
+    found = [each for each in owned if name_or_id in (each.memori_id, each.name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(each.memori_id for each in found)
+        raise UsageError(f"several Memoris are named {name_or_id!r}", f"use an id: {ids}")
+    names = ", ".join(repr(each.name) for each in owned) or "none"
+    raise UsageError(f"the account owns no Memori {name_or_id!r}", f"it owns: {names}")
 
 
 def is_giver(state: Any, giver_tag: str) -> bool:

@@ -39,11 +39,13 @@ def command(
         source_json,
         troubles_of,
     )
+    from sync.mirror.values import Reason
 
     app = door.app()
-    wishes = replace(app.wishes(memoris, kinds, "manual"), accept_deletions=by_kind(accepted))
+    means, wishes = app.means, app.wishes(memoris, kinds, Reason.MANUAL)
+    wishes = replace(wishes, accept_deletions=by_kind(accepted))
     with app.writing("a backup") as mirror, app.account() as account, progress() as watch:
-        result = backup(account, mirror, app.store, app.kinds, wishes, watch)
+        result = backup(account, mirror, app.store, app.kinds, means, wishes, watch)
     troubles = troubles_of(result.file_troubles)
     gone = gone_from(result.gone)
     table = [run_table(result.snapshots), *errors_of(result.snapshots), *troubles, *gone]

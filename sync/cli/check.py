@@ -64,8 +64,7 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
     with app.reading() as mirror, progress() as watch:
         report = check(mirror, app.store, app.kinds, percent, watch)
         if is_remote:
-            wishes = app.wishes((), (), "check")
-            compared = compare(mirror, app.backed_up, app.account, wishes, watch)
+            compared = compare(mirror, app.backed_up, app.account, app.means, watch)
     seen = compared.damage if compared else []
     found = report.damage + [each for each in seen if each not in report.damage]
     failures = list(compared.errors.values()) if compared else []

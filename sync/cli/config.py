@@ -76,13 +76,13 @@ def _line(value: Any) -> str:
 
 def _try_out(app: "App") -> list[str]:
     """Log in, and open the Giver session of each chosen agent; returns their names."""
-    from sync.backup import choose_agents, password_of
+    from sync.api.account import choose_agents
 
+    means = app.means
     with app.account() as account:
-        wishes = app.wishes((), (), "manual")
-        agents = choose_agents(wishes.memoris, account.agents())
+        agents = choose_agents(app.memoris, account.agents())
         for agent in agents:
-            with account.giver(agent, password_of(agent, wishes.passwords)):
+            with account.giver(agent, means.password_of(agent)):
                 pass
     return [agent.name for agent in agents]
 

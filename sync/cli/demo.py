@@ -105,15 +105,16 @@ def _app(door: Door, sandbox: "Sandbox", folder: Path) -> "App":
 def _back_up(app: "App") -> "RunResult":
     from sync.backup import backup
     from sync.cli.progress import progress
+    from sync.mirror.values import Reason
 
     with app.writing("the demo") as mirror, app.account() as account, progress() as watch:
-        wishes = app.wishes((), (), "manual")
-        return backup(account, mirror, app.store, app.kinds, wishes, watch)
+        wishes = app.wishes((), (), Reason.MANUAL)
+        return backup(account, mirror, app.store, app.kinds, app.means, wishes, watch)
 
 
 def _edit(app: "App") -> list[str]:
     """Do over HTTP what an owner does on the site; returns what was done, in words."""
-    from sync.backup import choose_agent
+    from sync.api.account import choose_agent
 
     memory, person, message = (app.kinds[each] for each in ("memory", "person", "localization_key"))
     with app.account() as account:

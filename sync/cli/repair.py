@@ -20,8 +20,7 @@ def command(door: Door) -> Reply:
 
     app = door.app()
     with app.mending("a repair") as mirror, progress() as watch:
-        wishes = app.wishes((), (), "repair")
-        result = repair(mirror, app.store, app.kinds, app.account, wishes, watch)
+        result = repair(mirror, app.store, app.kinds, app.account, app.means, watch)
     done, left = result.done, result.left
     text = [*damage_lines(done, "repaired: "), *damage_lines(left, "left: ")]
     if result.error:
