@@ -107,7 +107,7 @@ def prepare(
     files = wanted.foreign if is_copy else frozenset(wanted.objects)
     there = Target(mirror, target, owner, kinds, journal, files)
     before_id = _list_again(hands, there, Reason.BEFORE_RESTORE, watch)
-    settle(there, hands.access, hands.store)
+    settle(hands, there)
     theirs = {ident: wanted.objects[ident] for ident in sorted(wanted.unlisted)}
     there = replace(there, unlisted=find_unlisted(hands, there, theirs))
     considered = {name: each for name, each in kinds.items() if selection.takes(each)}
@@ -216,7 +216,7 @@ class Restore:
                         failures.append(Failure(step, reason))
             _list_again(hands, self._there, Reason.AFTER_RESTORE, watch)
             # A call whose answer was lost may have been carried out.
-            settle(self._there, hands.access, hands.store)
+            settle(hands, self._there)
         except SyncError as error:
             error.also = (*error.also, PARTIAL)
             go_on = f"to go on from here: aisuru-sync restore --resume {restore_id}"

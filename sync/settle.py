@@ -5,28 +5,24 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from sync.api.download import download
-from sync.api.remote import Access
 from sync.document import Document
 from sync.errors import BadAnswer, NotFound, RemoteError
-from sync.files import FileStore
 from sync.kind import Kind
 from sync.link import FileRef
 from sync.lives import last_known
 from sync.mirror.journal import Begun
-from sync.mirror.mirror import Mirror
 from sync.order import CREATE, REPLACE, UPLOAD
 from sync.refs import files_of, is_file
-from sync.target import Target
+from sync.target import Hands, Target
 from sync.twin import find_twins
 
 
-def settle(target: Target, access: Access, store: FileStore) -> None:
+def settle(hands: Hands, target: Target) -> None:
     """Find out what came of the steps that earlier restores into a Memori left open.
 
     Args:
+        hands: to look at files that may have been sent.
         target: listed just now.
-        access: its session, to look at files that may have been sent.
-        store: where their bytes go.
 
     Raises:
         BadAnswer: that cannot be told now.
@@ -40,7 +36,7 @@ def settle(target: Target, access: Access, store: FileStore) -> None:
         steps = [each for each in makers if (each.kind, each.before_snapshot_id) == place]
         kind = target.kinds[place[0]]
         candidates = _new_since(target, kind, place[1])
-        hashes = _hashes(target.mirror, access, store, kind, steps, candidates)
+        hashes = _hashes(hands, kind, steps, candidates)
         found = find_twins(steps, kind, candidates, hashes)
         live, successors = target.live(), journal.successors()
         for step in steps:
@@ -67,9 +63,7 @@ def _new_since(target: Target, kind: Kind, snapshot_id: int) -> dict[str, Docume
 
 
 def _hashes(
-    mirror: Mirror,
-    access: Access,
-    store: FileStore,
+    hands: Hands,
     kind: Kind,
     steps: Sequence[Begun],
     candidates: Mapping[str, Document],
@@ -79,20 +73,20 @@ def _hashes(
         return {}
     places = [step.sent.get("memoriID") for step in steps]
     return {
-        key: _hash_of(mirror, access, store, ref)
+        key: _hash_of(hands, ref)
         for key, document in candidates.items()
         if document.get("memoriID") in places
         for ref in files_of(kind, document)
     }
 
 
-def _hash_of(mirror: Mirror, access: Access, store: FileStore, ref: FileRef) -> str:
-    known = mirror.stored_files([ref.key])
+def _hash_of(hands: Hands, ref: FileRef) -> str:
+    known = hands.mirror.stored_files([ref.key])
     if ref.key in known:
         return str(known[ref.key]["sha256"])
     try:
-        with store.receive() as incoming:
-            download(access, ref, incoming)
+        with hands.store.receive() as incoming:
+            download(hands.access, ref, incoming, limits=hands.means.limits)
             return incoming.keep().sha256
     except NotFound:
         return ""

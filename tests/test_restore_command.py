@@ -5,6 +5,7 @@ import subprocess
 import threading
 
 import pytest
+from file_host import FileHost
 from test_commands import PROGRAM
 from workplace import Workplace, add_memory, add_people, restore, what_is_there, writes
 
@@ -468,6 +469,31 @@ def test_a_lost_upload_whose_bytes_cannot_be_read_is_not_sent_again(serve, workp
         assert len(world.assets) == 1
         while workplace.run("restore", "--yes", *snapshot).code:
             assert len(world.assets) == 1
+    assert len(world.assets) == 1
+
+
+def test_whether_a_lost_upload_arrived_is_asked_wherever_files_may_come_from(
+    serve, workplace, world
+):
+    (asset,) = world.assets.values()
+    with FileHost() as host:
+        host.files["/moved.png"] = asset.content
+        moved = {"Location": f"{host.url}/moved.png"}
+        path = "/api/v2/asset/*"
+        faults = FaultSet(
+            [
+                Fault(path=path, method="POST", nth=1, status=500, after=True),
+                # What arrived cannot be had then, nor by the listing before the second restore.
+                Fault(path=path, nth=3, times=3, status=500),
+                Fault(path=path, nth=6, status=302, headers=moved),
+            ]
+        )
+        with serve(world, faults=faults) as sandbox:
+            workplace.settle(sandbox, assets=host.url)
+            workplace.first_backup()
+            world.assets.clear()
+            assert workplace.run("restore", "--yes", "--snapshot", "2").code in (3, 5)
+            assert workplace.run("restore", "--yes", "--snapshot", "2").code == 0
     assert len(world.assets) == 1
 
 
