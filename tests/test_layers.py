@@ -1,11 +1,14 @@
 """The rooms of CONTRIBUTING.md, held by reading the imports."""
 
 import ast
+import re
 from pathlib import Path
 
+import click
 import pytest
 
 import sync
+from sync.cli import cli
 
 ROOT = Path(sync.__file__).parent
 
@@ -139,6 +142,26 @@ def test_each_library_stays_in_its_room(path: Path):
         if rooms is not None:
             folder = f"{name.rpartition('/')[0]}/*"
             assert name in rooms or folder in rooms, f"{name} imports {module}"
+
+
+def test_the_map_of_the_rooms_names_the_modules_that_there_are():
+    there, mapped = {name_of(path) for path in MODULES}, modules_on_the_map()
+    commands = {f"cli/{name}" for name in cli.list_commands(click.Context(cli))}
+    alike = {name for name in there if name.startswith(("kinds/", "sandbox/", "migrations/"))}
+    folders = {name for name in there if name.endswith("/__init__")}
+    assert mapped - there == set()
+    assert there - mapped - commands - alike - folders == set()
+
+
+def modules_on_the_map() -> set[str]:
+    """What the table in CONTRIBUTING.md names: of a folder, what is said of it outside brackets."""
+    text = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text("utf-8")
+    found = set()
+    for names, what in re.findall(r"^\| [^|]*\| (`[^|]*) \| ([^|]*) \|$", text, re.MULTILINE):
+        for name in re.findall(r"`([^`]*)`", re.sub(r"\(.*?\)", "", names)):
+            inside = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", what))
+            found |= {name + each for each in inside} if name.endswith("/") else {name}
+    return found
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
