@@ -9,10 +9,10 @@ tables, whether it is then only counted or really removed; memory does not grow 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 
 import sqlalchemy as sa
 
+from sync.batches import batches
 from sync.change import DELETED
 from sync.kinds.file import FILE
 from sync.mirror.audit import with_bytes
@@ -21,7 +21,7 @@ from sync.mirror.database import BATCH, writing, writing_durably
 from sync.mirror.journal import BEGUN
 from sync.mirror.mirror import Mirror
 from sync.mirror.standing import dead, is_fresh
-from sync.mirror.tables import is_backup
+from sync.mirror.tables import ID, is_backup
 from sync.mirror.values import Status
 from sync.retention import Sight
 
@@ -128,8 +128,7 @@ class Forgetting:
         self._scratch = _scratch()
         with mirror.stop.shield(), connection.begin():
             self._scratch.metadata.create_all(connection, checkfirst=False)
-            rows = iter(kept)
-            while some := list(islice(rows, BATCH)):
+            for some in batches(kept, BATCH):
                 load(connection, self._scratch.kept, some)
             analyse(connection, self._scratch.kept)
         for part in self._all_changes():
@@ -146,8 +145,7 @@ class Forgetting:
     def mark(self, runs: Sequence[int]) -> None:
         """Mark the snapshots of runs as forgotten, each run as a whole, durably."""
         snapshot = self._mirror.tables.snapshot
-        for start in range(0, len(runs), BATCH):
-            part = runs[start : start + BATCH]
+        for part in batches(runs, BATCH):
             with self._mirror.stop.shield(), writing_durably(self._connection):
                 self._connection.execute(
                     sa.update(snapshot)
@@ -298,12 +296,8 @@ class Forgetting:
 @contextmanager
 def forgetting(mirror: Mirror, kept: Iterable[tuple[int, int]]) -> Iterator[Forgetting]:
     """Find what goes if only these snapshots are kept; arguments as for `Forgetting`."""
-    with mirror.engine.connect() as connection:
-        try:
-            yield Forgetting(mirror, connection, kept)
-        finally:
-            # Its temporary tables must not meet the next user of the connection.
-            connection.invalidate()
+    with mirror.scratch() as connection:
+        yield Forgetting(mirror, connection, kept)
 
 
 def _scratch() -> _Scratch:
@@ -312,14 +306,13 @@ def _scratch() -> _Scratch:
     def table(name: str, *columns: sa.Column[object]) -> sa.Table:
         return sa.Table(f"prune_{name}", metadata, *columns, prefixes=["TEMPORARY"])
 
-    big = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     return _Scratch(
         metadata,
         kept=table(
             "kept",
-            sa.Column("source_id", big, primary_key=True),
-            sa.Column("id", big, primary_key=True),
+            sa.Column("source_id", ID, primary_key=True),
+            sa.Column("id", ID, primary_key=True),
         ),
-        going=table("going", sa.Column("id", big, primary_key=True, autoincrement=False)),
+        going=table("going", sa.Column("id", ID, primary_key=True, autoincrement=False)),
         needed=table("needed", sa.Column("sha256", sa.Text, primary_key=True)),
     )

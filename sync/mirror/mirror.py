@@ -212,9 +212,15 @@ class Mirror:
     def staging(self, source: Source, snapshot_id: int) -> Iterator[Staging]:
         """What a snapshot sees, on a connection of its own."""
         place = (source.id, snapshot_id)
+        with self.scratch() as connection:
+            yield Staging(connection, self.tables, self._stages, place, self.stop)
+
+    @contextmanager
+    def scratch(self) -> Iterator[sa.Connection]:
+        """A connection to make temporary tables on, which nobody uses afterwards."""
         with self.engine.connect() as connection:
             try:
-                yield Staging(connection, self.tables, self._stages, place, self.stop)
+                yield connection
             finally:
                 # Its temporary tables must not meet the next user of the connection.
                 connection.invalidate()

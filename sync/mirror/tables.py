@@ -22,7 +22,8 @@ _NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""The type of our own ids."""
 _TYPES: Mapping[Type, Any] = {
     Type.TEXT: sa.Text,
     Type.JSON: sa.Text,
@@ -84,7 +85,7 @@ class Tables:
     def _source(self) -> sa.Table:
         return self._table(
             "source",
-            sa.Column("id", _ID, primary_key=True),
+            sa.Column("id", ID, primary_key=True),
             sa.Column("scope", sa.Text, nullable=False),
             sa.Column("name", sa.Text, nullable=False),
             sa.Column("remote_id", sa.Text, nullable=False),
@@ -97,8 +98,8 @@ class Tables:
         counts = ("referenced", "downloaded", "unchanged", "missing", "failed", "bytes", "left_out")
         return self._table(
             "snapshot",
-            sa.Column("id", _ID, primary_key=True),
-            sa.Column("run_id", _ID, nullable=False, index=True),
+            sa.Column("id", ID, primary_key=True),
+            sa.Column("run_id", ID, nullable=False, index=True),
             sa.Column("source_id", sa.ForeignKey("source.id"), nullable=False, index=True),
             sa.Column("started_at", UtcDateTime, nullable=False),
             sa.Column("finished_at", UtcDateTime),
@@ -127,7 +128,7 @@ class Tables:
     def _change(self) -> sa.Table:
         return self._table(
             "change",
-            sa.Column("id", _ID, primary_key=True),
+            sa.Column("id", ID, primary_key=True),
             sa.Column("source_id", sa.ForeignKey("source.id"), nullable=False),
             sa.Column("snapshot_id", sa.ForeignKey("snapshot.id"), nullable=False, index=True),
             sa.Column("kind", sa.Text, nullable=False),
@@ -142,7 +143,7 @@ class Tables:
     def _restore(self) -> sa.Table:
         return self._table(
             "restore",
-            sa.Column("id", _ID, primary_key=True),
+            sa.Column("id", ID, primary_key=True),
             sa.Column("source_id", sa.ForeignKey("source.id"), nullable=False, index=True),
             sa.Column("wanted_snapshot_id", sa.ForeignKey("snapshot.id"), nullable=False),
             sa.Column("before_snapshot_id", sa.ForeignKey("snapshot.id")),
@@ -156,7 +157,7 @@ class Tables:
     def _restore_step(self) -> sa.Table:
         return self._table(
             "restore_step",
-            sa.Column("id", _ID, primary_key=True),
+            sa.Column("id", ID, primary_key=True),
             sa.Column("restore_id", sa.ForeignKey("restore.id"), nullable=False, index=True),
             sa.Column("op", sa.Text, nullable=False),
             sa.Column("kind", sa.Text, nullable=False),
@@ -181,7 +182,7 @@ class Tables:
     def _job(self) -> sa.Table:
         return self._table(
             "job",
-            sa.Column("id", _ID, primary_key=True),
+            sa.Column("id", ID, primary_key=True),
             sa.Column("name", sa.Text, nullable=False, index=True),
             sa.Column("started_at", UtcDateTime, nullable=False),
             sa.Column("finished_at", UtcDateTime),
