@@ -78,16 +78,16 @@ def check(
     """
     counts = dict.fromkeys((*kinds, FILE.name, _NEVER), 0)
     damage: list[Damage] = []
-    objects: set[tuple[str, str, int]] = set()
+    told: set[tuple[str, str, int]] = set()
 
     def look(what: str, where: str, found: Iterable[Damage]) -> None:
         try:
             for each in found:
                 # What is wrong with an object in several ways is told once.
                 ident = (each.what, each.where, each.source_id or 0)
-                if each.source_id is None or ident not in objects:
+                if each.source_id is None or ident not in told:
                     damage.append(each)
-                objects.add(ident)
+                told.add(ident)
         except StorageError as error:
             # A database that cannot be read is damage, too.
             damage.append(Damage(what, where, str(error)))

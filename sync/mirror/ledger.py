@@ -56,14 +56,14 @@ def miscounts(mirror: Mirror) -> Iterator[Finding]:
     )
     same = sa.and_(found.c.snapshot_id == listed.c.snapshot_id, found.c.kind == listed.c.kind)
     has = [sa.func.coalesce(found.c[op], 0).label(f"has_{op}") for op in _OPS]
-    counted = [listed.c[op] for op in _OPS]
-    pairs = list(zip(counted, has, strict=True))
+    noted = [listed.c[op] for op in _OPS]
+    pairs = list(zip(noted, has, strict=True))
     is_wrong = sa.case(
         (snapshot.c.status == Status.FORGOTTEN, sa.or_(*(told < there for told, there in pairs))),
         else_=sa.or_(*(told != there for told, there in pairs)),
     )
     differing = (
-        sa.select(listed.c.snapshot_id, listed.c.kind, *counted, *has)
+        sa.select(listed.c.snapshot_id, listed.c.kind, *noted, *has)
         .select_from(
             listed.outerjoin(found, same).outerjoin(snapshot, snapshot.c.id == listed.c.snapshot_id)
         )

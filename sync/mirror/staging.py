@@ -89,8 +89,8 @@ class Staging:
         Raises:
             BadAnswer: a document has no usable key; nothing of this call is noted.
         """
-        by_key = {kind.key_of(each): each for each in documents}
-        return sum(self._record(kind, by_key, texts, pass_number) for texts in _parts(by_key))
+        found = {kind.key_of(each): each for each in documents}
+        return sum(self._record(kind, found, texts, pass_number) for texts in _parts(found))
 
     def _record(
         self,
