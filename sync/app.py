@@ -77,6 +77,7 @@ class App:
             Locked: another process writes.
         """
         with self.reading() as mirror, hold(mirror.engine, job):
+            # Whoever held the lock until now may have migrated it.
             mirror.check_version()
             mirror.interrupt_running()
             yield mirror
