@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from sync.batches import batches
 from sync.document import Document, map_texts, storable
 from sync.export import parts
 from sync.export.choice import View
-from sync.export.desk import LONGEST_FILE, Desk, portions
+from sync.export.desk import LONGEST_FILE, PORTION, Desk
 from sync.export.files import File, Files, Placed, extension_of, refs_of
 from sync.export.markdown import Shown, entry, page
 from sync.export.safe_name import Names, safe_name
@@ -71,7 +72,7 @@ def write_contents(desk: Desk, view: View, files: Files, folder: str, attached: 
         attached: part of the index with the files that say which content they belong to.
     """
     order, titles = parts.contents_by_age(view), parts.titles(view)
-    for some in portions(desk.state(view, MEMORY)):
+    for some in batches(desk.state(view, MEMORY), PORTION):
         stamped = (
             (storable(str((document or {}).get("creationTimestamp") or "")), 0, key)
             for key, document in some
@@ -84,7 +85,7 @@ def write_contents(desk: Desk, view: View, files: Files, folder: str, attached: 
     total = desk.index.count(order)
     digits = max(4, len(str(total)))
     number = 0
-    for portion in portions(desk.index.walk(order)):
+    for portion in batches(desk.index.walk(order), PORTION):
         keys = [key for _, key in portion]
         contents = list(_contents(desk, view, kinds, keys, attached, number))
         known = files.look_up(ref for each in contents for ref in each.refs())
@@ -108,7 +109,7 @@ def _headed(lines: Iterable[bytes]) -> Iterator[bytes]:
 def _places(desk: Desk, view: View, kind: Kind) -> Iterator[tuple[str, int, str]]:
     """To which content each child belongs, and at which place."""
     parent = parent_of(kind)
-    for portion in portions(desk.state(view, kind)):
+    for portion in batches(desk.state(view, kind), PORTION):
         sound = {
             key: (storable(str(document.get(parent.key))), document.get(parent.position))
             for key, document in portion

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypeVar
 
+from sync.batches import batches
 from sync.document import Document
 from sync.export.choice import View
 from sync.export.files import Files, Lack, refs_of
@@ -19,7 +18,6 @@ from sync.mirror.index import Index
 from sync.mirror.mirror import Mirror
 from sync.watch import Watch
 
-_Item = TypeVar("_Item")
 PORTION = 100
 """How many documents are held at a time, with all that belongs to them."""
 LONGEST_FILE = 80
@@ -65,7 +63,7 @@ class Desk:
         self, view: View, kind: Kind, keys: Iterable[str]
     ) -> Iterator[tuple[str, Document]]:
         """Some objects of a kind that are as they were seen, in the order of their keys."""
-        for portion in portions(keys):
+        for portion in batches(keys, PORTION):
             found = self.mirror.past.proven(view.source, kind, portion, view.at(kind))
             for key in portion:
                 if (document := found.get(key)) is not None:
@@ -123,7 +121,7 @@ class Desk:
         """Write the files noted in a part of the index that are not written yet."""
         names = Names(longest_bytes=LONGEST_FILE)
         number, total = 0, self.index.count(part)
-        for portion in portions(self.index.walk(part)):
+        for portion in batches(self.index.walk(part), PORTION):
             number += len(portion)
             self.watch(files.source.name, "files", number, total)
             settled = files.settled(key for key, _ in portion)
@@ -152,10 +150,3 @@ class Desk:
 def file_of(kind: Kind) -> str:
     """What the file of a kind is called, without its extension."""
     return _CALLED.get(kind.name, kind.name)
-
-
-def portions(items: Iterable[_Item], size: int = PORTION) -> Iterator[list[_Item]]:
-    """Items, some at a time."""
-    waiting = iter(items)
-    while portion := list(islice(waiting, size)):
-        yield portion

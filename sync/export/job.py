@@ -7,11 +7,12 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync.batches import batches
 from sync.document import Document, storable
 from sync.export import parts
 from sync.export.choice import Choice, Part, View, check_still_there, is_owned, is_settings
 from sync.export.contents import write_contents
-from sync.export.desk import Desk, file_of, portions
+from sync.export.desk import PORTION, Desk, file_of
 from sync.export.files import Files, Lack, refs_of
 from sync.export.output import SUMS, output
 from sync.export.readme import NAME, Told, readme
@@ -183,7 +184,7 @@ def _others(
     Their files are noted in a part of the index, if they lie in no agent's folder, and are not
     those of an agent that was never backed up: nobody ever meant to fetch them.
     """
-    for portion in portions(desk.state(view, kind)):
+    for portion in batches(desk.state(view, kind), PORTION):
         written = desk.index.find(parts.written(kind), (key for key, _ in portion))
         for key, document in portion:
             if document is not None and key not in written:

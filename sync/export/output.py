@@ -16,11 +16,11 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from uuid import uuid4
 
+from sync.batches import batches
 from sync.disk import disk_errors, make_lasting
 from sync.errors import UsageError
 
@@ -196,7 +196,7 @@ class _Folder:
         )
         # Side by side a disk settles many in the time of one.
         with ThreadPoolExecutor(_SYNCS) as pool:
-            while portion := list(islice(paths, _PORTION)):
+            for portion in batches(paths, _PORTION):
                 list(pool.map(make_lasting, portion))
         try:
             self._half.rename(self._path)
