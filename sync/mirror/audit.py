@@ -1,9 +1,8 @@
 """Reading the mirror against itself: integrity, and the projection against `change`."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -96,12 +95,11 @@ def mismatches(mirror: Mirror, kind: Kind) -> list[tuple[int, str, str]]:
         .outerjoin(current, _same(table, current))
         .where(current.c.id.is_(None)),
     }
-    with mirror.engine.connect() as connection:
-        return [
-            (source_id, key, problem)
-            for problem, query in queries.items()
-            for source_id, key in connection.execute(query)
-        ]
+    return [
+        (row.source_id, row.key, problem)
+        for problem, query in queries.items()
+        for row in mirror.rows(query)
+    ]
 
 
 def bad_versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[int, str]]:
@@ -109,7 +107,7 @@ def bad_versions(mirror: Mirror, kind: Kind) -> Iterator[tuple[int, str]]:
     change = mirror.tables.change
     columns = (change.c.id, change.c.source_id, change.c.key, change.c.document, change.c.digest)
     query = sa.select(*columns).where(change.c.kind == kind.name, change.c.op != DELETED)
-    for row in by_key(partial(_all, mirror), query, change.c.id):
+    for row in by_key(mirror.all, query, change.c.id):
         if proven_document(kind, row.key, row.document, row.digest) is None:
             yield row.source_id, row.key
 
@@ -122,7 +120,7 @@ def rows(mirror: Mirror, kind: Kind) -> Iterator[Row]:
     query = sa.select(*own, *(table.c[name] for name in names)).join(
         change, change.c.id == table.c.change_id
     )
-    for row in by_key(partial(_all, mirror), query, table.c.source_id, table.c.key):
+    for row in by_key(mirror.all, query, table.c.source_id, table.c.key):
         columns = dict(zip(names, row[len(own) :], strict=True))
         document = own_document(kind, row.key, row.document)
         yield Row(row.source_id, row.key, document, row.digest, columns)
@@ -149,7 +147,7 @@ def sample(mirror: Mirror, source: Source, kind: Kind, number: int) -> list[Docu
     is_own = table.c.source_id == source.id
     keys = sa.select(table.c.key).where(is_own).order_by(sa.func.random()).limit(number)
     texts = sa.select(table.c.document).where(is_own, table.c.key.in_(keys))
-    return [found for row in _all(mirror, texts) if (found := readable(row.document)) is not None]
+    return [found for row in mirror.rows(texts) if (found := readable(row.document)) is not None]
 
 
 def sample_files(mirror: Mirror, number: int, size_bytes: int) -> list[Place]:
@@ -170,7 +168,7 @@ def sample_files(mirror: Mirror, number: int, size_bytes: int) -> list[Place]:
     )
     columns = (file.c.sha256, file.c.source_id, file.c.key, file.c.url)
     query = sa.select(*columns).where(file.c.sha256.in_(blobs)).order_by(file.c.sha256, file.c.key)
-    return [Place(row.sha256, row.source_id, row.key, row.url or "") for row in _all(mirror, query)]
+    return [Place(row.sha256, row.source_id, row.key, row.url or "") for row in mirror.rows(query)]
 
 
 def blobs(mirror: Mirror) -> Iterator[Stored]:
@@ -178,10 +176,10 @@ def blobs(mirror: Mirror) -> Iterator[Stored]:
     change, (sha256, is_version) = mirror.tables.change, _blob_name(mirror)
     first = sa.select(sa.func.min(change.c.id)).where(is_version).group_by(sha256)
     # No transaction stays open while files are read: 8 bytes for each are kept instead.
-    ids = array("q", (row[0] for row in _all(mirror, first)))
+    ids = array("q", (row[0] for row in mirror.rows(first)))
     query = sa.select(change.c.id, change.c.key, change.c.document, sha256.label("sha256"))
     for batch in batches(ids, BATCH):
-        for row in _all(mirror, query.where(change.c.id.in_(batch))):
+        for row in mirror.all(query.where(change.c.id.in_(batch))):
             # A document that is damaged elsewhere may still say which bytes it means.
             document = readable(row.document)
             name = row.sha256 if document is None else document.get("sha256")
@@ -208,7 +206,7 @@ def places(mirror: Mirror, sha256: str) -> list[Place]:
         .order_by(change.c.id.desc())
     )
     found: dict[Place, None] = {}
-    for row in _all(mirror, query):
+    for row in mirror.rows(query):
         if document := own_document(FILE, row.key, row.document):
             url = document.get("url")
             place = Place(sha256, row.source_id, row.key, url if isinstance(url, str) else "")
@@ -226,7 +224,7 @@ def is_known(mirror: Mirror, stored: Stored) -> bool:
     """Does history still refer to a blob, or was it forgotten since that was asked?"""
     change = mirror.tables.change
     version = sa.select(change.c.id).where(change.c.id == stored.change_id)
-    return bool(_all(mirror, version) or places(mirror, stored.sha256))
+    return bool(mirror.all(version) or places(mirror, stored.sha256))
 
 
 _NONE = "-"
@@ -252,11 +250,6 @@ def _blob_name(mirror: Mirror) -> tuple[sa.ColumnElement[str], sa.ColumnElement[
     own = sa.literal(_NONE) + sa.cast(change.c.id, sa.Text)
     name = sa.case((mark > 0, sa.cast(cut, sa.Text)), else_=own)
     return name, sa.and_(change.c.kind == FILE.name, change.c.op != DELETED)
-
-
-def _all(mirror: Mirror, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-    with mirror.engine.connect() as connection:
-        return connection.execute(query).all()
 
 
 def _same(table: sa.Table, current: sa.Subquery) -> sa.ColumnElement[bool]:

@@ -178,8 +178,7 @@ class Journal:
         """{ident: the key it came back under}."""
         key_map = self._tables.key_map
         query = sa.select(key_map).where(key_map.c.source_id == self._source.id)
-        with self._mirror.engine.connect() as connection:
-            found = {(row.kind, row.old_key): row.new_key for row in connection.execute(query)}
+        found = {(row.kind, row.old_key): row.new_key for row in self._mirror.rows(query)}
         own = {(name, old.removeprefix(_COPY)): new for (name, old), new in found.items()}
         return {**found, **{ident: key for ident, key in own.items() if ident in self._copied}}
 
@@ -194,8 +193,7 @@ class Journal:
             .where(restore.c.source_id == self._source.id, step.c.status == BEGUN)
             .order_by(step.c.id)
         )
-        with self._mirror.engine.connect() as connection:
-            return [_begun(row) for row in connection.execute(query)]
+        return [_begun(row) for row in self._mirror.rows(query)]
 
     def failed_last(self) -> set[Ident]:
         """Objects whose last step was not carried out."""
@@ -206,8 +204,7 @@ class Journal:
             .where(restore.c.source_id == self._source.id)
             .order_by(step.c.id)
         )
-        with self._mirror.engine.connect() as connection:
-            last = {(row.kind, row.old_key): row.status for row in connection.execute(query)}
+        last = {(row.kind, row.old_key): row.status for row in self._mirror.rows(query)}
         return {ident for ident, status in last.items() if status == FAILED}
 
     def taken(self) -> set[Ident]:
@@ -218,8 +215,7 @@ class Journal:
             .join(restore, restore.c.id == step.c.restore_id)
             .where(restore.c.source_id == self._source.id, step.c.new_key.is_not(None))
         )
-        with self._mirror.engine.connect() as connection:
-            return {(row.kind, row.new_key) for row in connection.execute(query)}
+        return {(row.kind, row.new_key) for row in self._mirror.rows(query)}
 
     def begun_with(self, restore_id: int, op: str) -> set[Ident]:
         """Objects that a restore began to do something of a sort with, whatever came of it."""
@@ -227,8 +223,7 @@ class Journal:
         query = sa.select(step.c.kind, step.c.old_key).where(
             step.c.restore_id == restore_id, step.c.op == op
         )
-        with self._mirror.engine.connect() as connection:
-            return {(row.kind, row.old_key) for row in connection.execute(query)}
+        return {(row.kind, row.old_key) for row in self._mirror.rows(query)}
 
     def _map(self, connection: sa.Connection, ident: Ident, new_key: str) -> None:
         if ident[1] == new_key:

@@ -3,7 +3,7 @@
 Rows come back as frozen values. Readers hold no lock; writers take it for one short transaction.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ class Mirror:
         self.stop = stop or Stop()
         self.engine = open_database(url)
         self.tables = Tables(kinds.values())
-        self.past = Past(self.engine, self.tables)
+        self.past = Past(self.all, self.tables)
         # Made once: the database's driver remembers what it made of statements by their tables.
         self._stages = {
             each.name: Stage(each, self.tables.kinds[each.name]) for each in (*kinds.values(), FILE)
@@ -78,7 +78,7 @@ class Mirror:
 
     def identity(self) -> str | None:
         """What tells this mirror from others, None as long as nobody asked for that."""
-        found = self._all(sa.select(self.tables.mirror.c.mirror_id))
+        found = self.all(sa.select(self.tables.mirror.c.mirror_id))
         return str(found[0].mirror_id) if found else None
 
     def make_identity(self) -> str:
@@ -124,7 +124,7 @@ class Mirror:
             UsageError: there is no such Memori.
         """
         query = sa.select(self.tables.source).order_by(self.tables.source.c.id)
-        found = [source_of(row) for row in self._all(query)]
+        found = [source_of(row) for row in self.rows(query)]
         if memori is not None:
             found = [each for each in found if memori in (each.name, each.remote_id)]
             if not found:
@@ -260,7 +260,7 @@ class Mirror:
         query = sa.select(table.c.key, table.c.document).where(table.c.source_id == source.id)
         if like:
             query = query.where(sa.or_(*(table.c.document.ilike(f"%{each}%") for each in like)))
-        for row in by_key(self._all, query, table.c.key):
+        for row in by_key(self.all, query, table.c.key):
             yield held(row.document, kind.name, row.key)
 
     def sibling(self, snapshot_id: int, source: Source) -> int | None:
@@ -288,16 +288,20 @@ class Mirror:
                 .where(change.c.document.is_not(None))
                 .order_by(change.c.id)
             )
-            with self._reading() as connection:
-                for key, text in connection.execute(query):
-                    document = own_document(FILE, key, text)
-                    if document is not None and document.get("sha256"):
-                        found[key] = document
+            for row in self.rows(query):
+                document = own_document(FILE, row.key, row.document)
+                if document is not None and document.get("sha256"):
+                    found[row.key] = document
         return found
 
-    def _all(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    def all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+        """The rows of a query, read in a transaction of their own."""
+        return list(self.rows(query))
+
+    def rows(self, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+        """The rows of a query as they come, for whoever takes them all at once."""
         with self._reading() as connection:
-            return connection.execute(query).all()
+            yield from connection.execute(query)
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

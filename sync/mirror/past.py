@@ -4,7 +4,7 @@ Readers only. What can be many comes in batches, each read by itself, so that no
 memory grows with the history.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,12 +25,12 @@ class Past:
     """What the objects of one mirror were.
 
     Args:
-        engine: of the mirror.
+        run: runs a query in a transaction of its own.
         tables: of the mirror.
     """
 
-    def __init__(self, engine: sa.Engine, tables: Tables) -> None:
-        self._engine = engine
+    def __init__(self, run: Callable[[sa.Select[Any]], list[sa.Row[Any]]], tables: Tables) -> None:
+        self._all = run
         self._tables = tables
 
     def seen_by(self, snapshot_id: int) -> Source | None:
@@ -250,10 +250,6 @@ class Past:
     def _each(self, query: sa.Select[Any], keys: Iterable[str]) -> Iterator[sa.Row[Any]]:
         for batch in batches(keys, BATCH):
             yield from self._all(query.where(self._tables.change.c.key.in_(batch)))
-
-    def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
-        with self._engine.connect() as connection, connection.begin():
-            return list(connection.execute(query))
 
 
 def _change_of(row: sa.Row[Any], source: Source) -> Change:

@@ -40,7 +40,7 @@ def last_seen_whole(mirror: Mirror) -> dict[tuple[int, str], datetime]:
     """{(id of a source, kind): when it was last seen whole}, with every file of its source."""
     snapshot, kind = mirror.tables.snapshot, mirror.tables.snapshot_kind
     query = (
-        sa.select(snapshot.c.source_id, kind.c.kind, sa.func.max(snapshot.c.started_at))
+        sa.select(snapshot.c.source_id, kind.c.kind, sa.func.max(snapshot.c.started_at).label("at"))
         .join(snapshot, snapshot.c.id == kind.c.snapshot_id)
         .where(
             kind.c.status == Status.COMPLETE,
@@ -48,8 +48,7 @@ def last_seen_whole(mirror: Mirror) -> dict[tuple[int, str], datetime]:
         )
         .group_by(snapshot.c.source_id, kind.c.kind)
     )
-    with mirror.engine.connect() as connection:
-        return {(source_id, name): at for source_id, name, at in connection.execute(query)}
+    return {(row.source_id, row.kind): row.at for row in mirror.rows(query)}
 
 
 def is_fresh(snapshot: sa.Table) -> sa.ColumnElement[bool]:
@@ -70,8 +69,7 @@ def last_snapshots(mirror: Mirror) -> list[Snapshot]:
     last = sa.select(sa.func.max(snapshot.c.id)).group_by(snapshot.c.source_id)
     query = sa.select(snapshot).where(snapshot.c.id.in_(last)).order_by(snapshot.c.id)
     sources = {each.id: each for each in mirror.sources()}
-    with mirror.engine.connect() as connection:
-        return [snapshot_of(row, sources[row.source_id], {}) for row in connection.execute(query)]
+    return [snapshot_of(row, sources[row.source_id], {}) for row in mirror.rows(query)]
 
 
 def objects(mirror: Mirror) -> dict[tuple[int, str], int]:
@@ -88,11 +86,10 @@ def objects(mirror: Mirror) -> dict[tuple[int, str], int]:
 def files_by_status(mirror: Mirror) -> dict[tuple[int, str], int]:
     """{(id of a source, status): how many} of the files that the sources refer to now."""
     file = mirror.tables.kinds[FILE.name]
-    query = sa.select(file.c.source_id, file.c.status, sa.func.count()).group_by(
+    query = sa.select(file.c.source_id, file.c.status, sa.func.count().label("files")).group_by(
         file.c.source_id, file.c.status
     )
-    with mirror.engine.connect() as connection:
-        return {(source_id, status): n for source_id, status, n in connection.execute(query)}
+    return {(row.source_id, row.status): row.files for row in mirror.rows(query)}
 
 
 def restores(mirror: Mirror) -> list[PastRestore]:
@@ -101,19 +98,18 @@ def restores(mirror: Mirror) -> list[PastRestore]:
     listed = sa.func.coalesce(restore.c.resumed_snapshot_id, restore.c.before_snapshot_id)
     query = sa.select(restore).order_by(listed, restore.c.id)
     sources = {each.id: each for each in mirror.sources()}
-    with mirror.engine.connect() as connection:
-        return [
-            PastRestore(
-                id=row.id,
-                target=sources[row.source_id],
-                snapshot_id=row.wanted_snapshot_id,
-                status=Status(row.status),
-                started_at=row.started_at,
-                finished_at=row.finished_at,
-                selection=parsed(row.selection),
-            )
-            for row in connection.execute(query)
-        ]
+    return [
+        PastRestore(
+            id=row.id,
+            target=sources[row.source_id],
+            snapshot_id=row.wanted_snapshot_id,
+            status=Status(row.status),
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            selection=parsed(row.selection),
+        )
+        for row in mirror.rows(query)
+    ]
 
 
 def open_restores(mirror: Mirror) -> list[PastRestore]:
