@@ -196,7 +196,7 @@ def test_a_session_is_the_givers_only_if_its_state_says_so(state, is_it):
 
 
 def look(access: Access, kind: Kind, document: Document) -> Document | None:
-    (found,) = access.find(kind, [document], 1)
+    (found,) = access.find(kind, [document])
     return found
 
 
@@ -228,7 +228,7 @@ def test_what_is_not_found_is_proven_by_one_look_at_the_session(account, sandbox
     gone = [{"personID": f"gone {number}"} for number in range(20)]
     with account.giver(agent) as access:
         key = access.create(person, {"personType": "Receiver", "name": "Ada", "pin": "000042"})
-        found = access.find(person, [*gone, {"personID": key}], 4)
+        found = access.find(person, [*gone, {"personID": key}])
     assert [each and each["name"] for each in found] == [None] * 20 + ["Ada"]
     assert sum(each.template.endswith("/IsValid") for each in sandbox.calls) == 1
 
@@ -239,7 +239,7 @@ def test_what_a_session_says_that_ended_meanwhile_is_asked_again(account, sandbo
     with account.giver(agent) as access:
         key = access.create(person, {"personType": "Receiver", "name": "Ada", "pin": "000042"})
         sandbox.sessions.clear()
-        found = access.find(person, [{"personID": "gone"}, {"personID": key}], 1)
+        found = access.find(person, [{"personID": "gone"}, {"personID": key}])
     assert [each and each["name"] for each in found] == [None, "Ada"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from contract import Contract
@@ -435,9 +436,11 @@ def test_an_agent_with_nothing_in_it_is_a_complete_backup(serve, workplace: Work
     world = World.empty()
     world.add_agent("Empty").localization_keys.clear()
     with serve(world) as sandbox:
-        workplace.database = "sqlite:///mirror-2.db"
-        workplace.settle(sandbox)
-        result = workplace.backup()
+        folder = workplace.folder / "another"
+        folder.mkdir()
+        another = replace(workplace, folder=folder)
+        another.settle(sandbox)
+        result = another.backup()
     assert kind(result, "Empty", "memory")["listed"] == 0
 
 
