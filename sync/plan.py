@@ -44,18 +44,38 @@ class Plan:
     extras: tuple[Ident, ...]
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a plan may do.
+
+    Attributes:
+        chosen: only these come back, with their children and whatever they refer to that is
+            missing; None for all.
+        only_made: these are made if they are missing, but never changed: they are another's.
+        surplus: kinds whose live objects are deleted if they are not wanted.
+        spared: live objects that nothing is known of, so that they are not too much either.
+        recreate: what an update cannot bring back is deleted and created again, if nothing can get
+            lost by that.
+    """
+
+    chosen: Collection[Ident] | None = None
+    only_made: Collection[Ident] = ()
+    surplus: Collection[str] = ()
+    spared: Collection[Ident] = ()
+    recreate: bool = False
+
+
+ALL = Terms()
+"""All that is wanted comes back, and nothing goes."""
+
+
 def plan(
     wanted: Objects,
     live: Objects,
     kinds: Mapping[str, Kind],
     successors: Mapping[Ident, str],
     stored: frozenset[str],
-    chosen: Collection[Ident] | None = None,
-    only_made: Collection[Ident] = (),
-    surplus: Collection[str] = (),
-    spared: Collection[Ident] = (),
-    *,
-    recreate: bool = False,
+    terms: Terms = ALL,
 ) -> Plan:
     """Find out what turns the live state into the wanted one.
 
@@ -65,13 +85,9 @@ def plan(
         kinds: those that take part.
         successors: {ident: key it came back under} of earlier restores.
         stored: keys of the files whose bytes are at hand.
-        chosen: only these, with their children and whatever they refer to that is missing.
-        only_made: these are made if they are missing, but never changed: they are another's.
-        surplus: kinds whose live objects are deleted if they are not wanted.
-        spared: live objects that nothing is known of, so that they are not too much either.
-        recreate: what an update cannot bring back is deleted and created again, if nothing can get
-            lost by that.
+        terms: what it may do.
     """
+    chosen, recreate = terms.chosen, terms.recreate
     matches = match(wanted, live, kinds, successors)
     included = (
         wanted.keys() if chosen is None else _with_all_they_need(chosen, wanted, matches, kinds)
@@ -89,7 +105,7 @@ def plan(
     there = _there(wanted, live, matches, steps, kinds)
     in_use = needed((wanted, live), kinds) if recreate else set()
     for ident in (each for each in wanted if each in included and each in matches):
-        if ident in only_made:
+        if ident in terms.only_made:
             continue
         kind = kinds[ident[0]]
         now = live[kind.name, matches[ident]]
@@ -108,9 +124,9 @@ def plan(
             reason = f"the order of its {len(family)} media cannot be restored"
             losses.append(Loss(parent, reason))
         steps |= made or {}
-    claimed = {*spared, *((name, key) for (name, _), key in matches.items())}
+    claimed = {*terms.spared, *((name, key) for (name, _), key in matches.items())}
     extras = {ident: None for ident in live if ident not in claimed}
-    going = {name: kind for name, kind in kinds.items() if name in surplus}
+    going = {name: kind for name, kind in kinds.items() if name in terms.surplus}
     return Plan(
         steps=(*in_order(steps, kinds), *removals(extras, live, going)),
         losses=tuple(losses),

@@ -2,7 +2,7 @@
 
 import graphlib
 import heapq
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from pathlib import PurePosixPath
@@ -13,70 +13,56 @@ import structlog
 from sync.api.remote import Access
 from sync.document import Document
 from sync.errors import AccessDenied, BadAnswer, Refused, RemoteError, Unavailable
-from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import move_assets
 from sync.lives import last_known, moved_urls
-from sync.mirror.journal import Journal
 from sync.order import DELETE, REPLACE, UPDATE, UPLOAD, Step, waits
 from sync.plan import Plan
 from sync.refs import Objects, files_of
+from sync.target import Hands, Target
+from sync.wanted import Wanted
 
 
 class Replay:
     """The steps of one restore, side by side where their order does not matter.
 
     Args:
-        account: calls of the account, for files.
-        access: calls of the Memori, under its Giver session.
-        journal: where each call is noted.
+        hands: to work with.
+        there: where things come back to; its journal notes each call.
         restore_id: of this restore.
-        kinds: those that take part.
-        store: where the bytes of files are.
-        files: {key of a file: its document} of those at hand.
+        plan: what to do.
+        wanted: what comes back.
+        live: what was there when it was planned.
         password: the agent's own, which an update of its settings must carry, or "".
     """
 
     def __init__(
         self,
-        account: Access,
-        access: Access,
-        journal: Journal,
+        hands: Hands,
+        there: Target,
         restore_id: int,
-        kinds: Mapping[str, Kind],
-        store: FileStore,
-        files: Mapping[str, Document],
+        plan: Plan,
+        wanted: Wanted,
+        live: Objects,
         password: str,
     ) -> None:
-        self._account, self._access = account, access
-        self._journal, self._restore_id = journal, restore_id
-        self._kinds = kinds
-        self._store, self._files = store, files
+        self._account, self._access = hands.account.access, hands.access
+        self._journal, self._restore_id = there.journal, restore_id
+        self._kinds = there.kinds
+        self._store, self._files = hands.store, wanted.files
         self._password = password
-        self._keys: dict[Ident, str] = {}
-        self._urls: dict[str, str] = {}
-        self._live: Objects = {}
-        self._successors: Mapping[Ident, str] = {}
+        self._steps = plan.steps
+        self._live = live
+        self._keys = dict(plan.matches)
+        self._urls = moved_urls(wanted.objects, live, plan.matches, self._kinds)
+        self._successors = self._journal.successors()
         self._failed: set[Ident] = set()
         self._unsure: set[Ident] = set()
-        self._failed_before: set[Ident] = set()
+        self._failed_before = self._journal.failed_last()
         self._log = structlog.get_logger("restore")
 
-    def begin(
-        self, plan: Plan, wanted: Objects, live: Objects, successors: Mapping[Ident, str]
-    ) -> None:
-        """Learn what is where, and what became of what, before the first step."""
-        self._successors = successors
-        self._keys = dict(plan.matches)
-        self._urls = moved_urls(wanted, live, plan.matches, self._kinds)
-        self._live = live
-        self._failed_before = self._journal.failed_last()
-
-    def run(self, steps: Sequence[Step]) -> Generator[tuple[Step, str]]:
-        """Carry out steps, as they come if nothing makes one wait for another.
-
-        Args:
-            steps: in their order.
+    def run(self) -> Generator[tuple[Step, str]]:
+        """Carry out all steps, as they come if nothing makes one wait for another.
 
         Yields:
             Each step that was tried, and why it was not done, or "".
@@ -85,6 +71,7 @@ class Replay:
             AccessDenied, Unavailable, StorageError, Interrupted: no other step would fare better;
                 what is under way is finished first.
         """
+        steps = self._steps
         sorter = graphlib.TopologicalSorter(waits(steps, self._kinds))
         sorter.prepare()
         ready: list[int] = []

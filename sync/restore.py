@@ -19,7 +19,7 @@ from sync.mirror.journal import Journal
 from sync.mirror.standing import PastRestore, restores
 from sync.mirror.values import Reason, Snapshot, Source, Status
 from sync.order import CREATE, DELETE, Step
-from sync.plan import Loss, Plan, lacks, plan
+from sync.plan import Loss, Plan, Terms, lacks, plan
 from sync.refs import Objects, files_of, is_file
 from sync.replay import Replay
 from sync.resume import Resumption
@@ -186,47 +186,31 @@ class Restore:
         """
         if not self.plan.steps:
             return self._nothing_done()
-        hands, journal = self._hands, self._there.journal
+        hands, there = self._hands, self._there
         restore_id = self._begin()
-        live, successors = self._live, journal.successors()
-        journal.recognise(
-            {
-                last_known(ident, successors, live): key
-                for ident, key in self.plan.matches.items()
-                if follow(ident, successors, live) != key
-            }
-        )
-        replay = Replay(
-            hands.account.access,
-            hands.access,
-            journal,
-            restore_id,
-            self._there.kinds,
-            hands.store,
-            self._wanted.files,
-            self._password(),
-        )
-        replay.begin(self.plan, self._wanted.objects, live, successors)
+        self._recognise()
+        password = self._password()
+        replay = Replay(hands, there, restore_id, self.plan, self._wanted, self._live, password)
         failures: list[Failure] = []
         try:
-            with closing(replay.run(self.plan.steps)) as tried:
+            with closing(replay.run()) as tried:
                 for number, (step, reason) in enumerate(tried, start=1):
                     watch(self.target.name, "restore", number, len(self.plan.steps))
                     if reason:
                         failures.append(Failure(step, reason))
-            _list_again(hands, self._there, Reason.AFTER_RESTORE, watch)
+            _list_again(hands, there, Reason.AFTER_RESTORE, watch)
             # A call whose answer was lost may have been carried out.
-            settle(hands, self._there)
+            settle(hands, there)
         except SyncError as error:
             error.also = (*error.also, PARTIAL)
             go_on = f"to go on from here: aisuru-sync restore --resume {restore_id}"
             error.hint = "; ".join(filter(None, (error.hint, go_on)))
             error.facts = {**error.facts, "restore_id": restore_id}
             is_stop = isinstance(error, Interrupted)
-            journal.finish(restore_id, Status.INTERRUPTED if is_stop else Status.INCOMPLETE)
+            there.journal.finish(restore_id, Status.INTERRUPTED if is_stop else Status.INCOMPLETE)
             raise
         result = self._result(restore_id, failures)
-        journal.finish(restore_id, result.status)
+        there.journal.finish(restore_id, result.status)
         return result
 
     def _begin(self) -> int:
@@ -236,6 +220,18 @@ class Restore:
             return journal.start(self.snapshot.id, self._before_id, vars(self._selection))
         self.resumed.note(journal, self._before_id)
         return self.resumed.past.id
+
+    def _recognise(self) -> None:
+        """Note which objects someone made again by hand."""
+        journal, live = self._there.journal, self._live
+        successors = journal.successors()
+        journal.recognise(
+            {
+                last_known(ident, successors, live): key
+                for ident, key in self.plan.matches.items()
+                if follow(ident, successors, live) != key
+            }
+        )
 
     def _nothing_done(self) -> RestoreResult:
         """All is there: whatever was gone on with has come to its end."""
@@ -298,11 +294,16 @@ class Restore:
             self._there.kinds,
             successors,
             frozenset(self._wanted.files),
-            self._chosen,
-            self._wanted.foreign,
-            {name for name, held in self._surplus.items() if not held},
-            {(name, follow((name, key), successors, live)) for name, key in self._wanted.damaged},
-            recreate=self._selection.recreate,
+            Terms(
+                chosen=self._chosen,
+                only_made=self._wanted.foreign,
+                surplus={name for name, held in self._surplus.items() if not held},
+                spared={
+                    (name, follow((name, key), successors, live))
+                    for name, key in self._wanted.damaged
+                },
+                recreate=self._selection.recreate,
+            ),
         )
         reason = "what is stored of it is damaged, see: aisuru-sync check"
         losses = (Loss(ident, reason) for ident in sorted(self._damaged))

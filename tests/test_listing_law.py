@@ -400,7 +400,7 @@ class Client:
     def begin_again(self) -> None:
         """Go on with a mirror that is empty."""
         self._of_mirror.close()
-        for each in self._folder.glob("mirror.db*"):
+        for each in (*self._folder.glob("mirror.db*"), *self._folder.glob("files/mirror")):
             each.unlink()
         self._mirror = self._of_mirror.enter_context(self._app.writing("a test"))
         self._sql = sqlite3.connect(self._folder / "mirror.db")

@@ -12,7 +12,7 @@ from sync.kinds import KINDS
 from sync.lives import follow
 from sync.mirror.journal import Begun
 from sync.order import CREATE, DELETE, REPLACE, UPDATE, UPLOAD, waits
-from sync.plan import Plan, plan
+from sync.plan import Plan, Terms, plan
 from sync.twin import find_twins
 
 URL = "https://assets.memori.ai/api/v2/asset/{}.png"
@@ -43,7 +43,7 @@ def message(key: str, value: str = "hi") -> tuple:
 
 def make(wanted, live=(), successors=None, stored=(), chosen=None, kinds=TAKING_PART) -> Plan:
     files = frozenset(f"asset/{name}.png" for name in stored)
-    return plan(dict(wanted), dict(live), kinds, successors or {}, files, chosen)
+    return plan(dict(wanted), dict(live), kinds, successors or {}, files, Terms(chosen=chosen))
 
 
 def told(made: Plan) -> list[tuple[str, str]]:
@@ -230,7 +230,7 @@ def test_what_is_the_same_to_the_letter_is_skipped_as_if_it_had_been_compared(on
 
 
 def again(wanted, live) -> Plan:
-    return plan(dict(wanted), dict(live), TAKING_PART, {}, frozenset(), recreate=True)
+    return plan(dict(wanted), dict(live), TAKING_PART, {}, frozenset(), Terms(recreate=True))
 
 
 @pytest.mark.parametrize(
@@ -391,9 +391,8 @@ def test_what_belongs_to_another_is_made_but_never_changed():
     live = [(theirs[0], {**theirs[1], "originalFileName": "renamed"})]
     files = frozenset({"asset/f.png"})
     for now, steps in ((live, 0), ([], 1)):
-        whole = plan(
-            dict([theirs]), dict(now), TAKING_PART, {}, files, only_made=frozenset({theirs[0]})
-        )
+        terms = Terms(only_made={theirs[0]})
+        whole = plan(dict([theirs]), dict(now), TAKING_PART, {}, files, terms)
         assert len(whole.steps) == steps
 
 
@@ -443,7 +442,7 @@ def test_deletions_wait_for_everything_and_for_each_other():
         TAKING_PART,
         {},
         frozenset(),
-        surplus=TAKING_PART,
+        Terms(surplus=TAKING_PART),
     )
     assert names_waited_for(made) == {
         (UPDATE, "p"): set(),
@@ -464,5 +463,5 @@ def test_a_ref_that_is_set_later_waits_for_both_ends():
 
 def test_a_plan_that_only_deletes_does_each_once_and_in_its_order():
     live = [memory("m", receiverID="p"), person("p"), person("q")]
-    made = plan({}, dict(live), TAKING_PART, {}, frozenset(), surplus=TAKING_PART)
+    made = plan({}, dict(live), TAKING_PART, {}, frozenset(), Terms(surplus=TAKING_PART))
     assert waits(made.steps, TAKING_PART) == {0: set(), 1: {0}, 2: {1}}

@@ -5,6 +5,7 @@ Random small worlds, random damage; the sandbox's state is compared as its users
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
@@ -135,7 +136,8 @@ def lose_people(chance: random.Random, agent: Agent) -> None:
 def test_whatever_was_damaged_comes_back(workplace: Workplace, serve: Callable, seed: int):
     chance = random.Random(seed)
     world = build(chance)
-    workplace.database = f"sqlite:///mirror-{uuid4()}.db"
+    workplace = replace(workplace, folder=workplace.folder / uuid4().hex)
+    workplace.folder.mkdir()
     with serve(world) as sandbox:
         workplace.settle(sandbox)
         snapshot = str(workplace.backup()["snapshots"][1]["id"])
@@ -182,7 +184,8 @@ def test_whatever_was_added_goes_if_it_is_told_to(workplace: Workplace, serve: C
     chance = random.Random(seed)
     world = build(chance)
     give_a_set_of_messages(world.agent("Guide"))
-    workplace.database = f"sqlite:///mirror-{uuid4()}.db"
+    workplace = replace(workplace, folder=workplace.folder / uuid4().hex)
+    workplace.folder.mkdir()
     with serve(world) as sandbox:
         workplace.settle(sandbox)
         snapshot = str(workplace.backup()["snapshots"][1]["id"])
@@ -205,7 +208,8 @@ def test_whatever_an_agent_is_like_a_clone_becomes_so(
     world = build(chance)
     for agent in (world.agent("Guide"), world.add_agent("Twin")):
         give_a_set_of_messages(agent)
-    workplace.database = f"sqlite:///mirror-{uuid4()}.db"
+    workplace = replace(workplace, folder=workplace.folder / uuid4().hex)
+    workplace.folder.mkdir()
     args = ("restore", "--yes", "--json", "--memori", "Guide", "--into", "Twin", "--delete-extra")
     with serve(world) as sandbox:
         workplace.settle(sandbox)

@@ -58,7 +58,7 @@ class Workplace:
     capsys: pytest.CaptureFixture[str]
     database: str
     first_backups: FirstBackups
-    spoken: list[str] = field(default_factory=list)
+    spoken: list[str] = field(default_factory=list, repr=False)
     sandbox: Sandbox | None = None
 
     @property

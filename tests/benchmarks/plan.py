@@ -33,7 +33,7 @@ def ours(database: Path) -> Counter[str]:
     from sync.kinds import KINDS
     from sync.mirror.journal import Journal
     from sync.mirror.mirror import Mirror
-    from sync.plan import plan
+    from sync.plan import Terms, plan
     from sync.target import Target
     from sync.wanted import read_wanted
 
@@ -47,7 +47,9 @@ def ours(database: Path) -> Counter[str]:
     there = Target(mirror, target, owner, kinds, Journal(mirror, target), wanted.objects)
     live = there.live(wanted.objects)
     listed = time.perf_counter()
-    made = plan(wanted.objects, live, kinds, {}, frozenset(wanted.files), None, wanted.foreign)
+    made = plan(
+        wanted.objects, live, kinds, {}, frozenset(wanted.files), Terms(only_made=wanted.foreign)
+    )
     planned = time.perf_counter()
     mirror.close()
     times = (read - started, listed - read, planned - listed)
