@@ -23,7 +23,7 @@ code = subprocess.call(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(code)
 """
-"""Runs a command and tells its peak in KiB; a child is born with its parent's, which is large here."""
+"""Runs a command and tells its peak in KiB: a child is born with the peak of its parent."""
 
 
 @pytest.fixture
