@@ -31,6 +31,7 @@ SPEC = Path(__file__).with_name("aisuru-openapi.yaml")
 METHODS = ("get", "post", "patch", "delete")
 _ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_DIGIT = re.compile(rb"\d")
 
 
 class Contract:
@@ -115,7 +116,8 @@ class _Response:
         answer = dict(self.json or {})
         for name, items in answer.items():
             if isinstance(items, list):
-                marked = {hash((template, name, json.dumps(item))): item for item in items}
+                said = ((_plain(json.dumps(item).encode()), item) for item in items)
+                marked = {hash((template, name, plain)): item for plain, item in said}
                 fresh = {mark: item for mark, item in marked.items() if mark not in _right()}
                 answer[name] = list(fresh.values())
                 news |= fresh
@@ -158,11 +160,16 @@ def _right() -> set[int]:
 
 
 def _mark(request: _Request, response: _Response) -> int:
-    """The same for calls that only differ in ids and times: those are as right as each other."""
+    """The same for calls that only differ in ids, times and digits: one is as right as another."""
     said = (request.path.encode(), request.body, response.wsgi.get_data())
-    plain = (_TIME.sub(b"T", _ID.sub(b"I", each)) for each in said)
-    types = (request.content_type, response.content_type, response.status_code)
-    return hash((request.method, request.template, *types, *plain))
+    ended = (response.content_type, response.status_code, response.succeeded)
+    types = (request.method, request.template, request.content_type, *ended)
+    return hash((*types, *map(_plain, said)))
+
+
+def _plain(said: bytes) -> bytes:
+    """What was said, with all ids, times and digits alike: no rule tells those apart."""
+    return _DIGIT.sub(b"0", _TIME.sub(b"T", _ID.sub(b"I", said)))
 
 
 def _invalid(validate: Any, *args: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ from itertools import count, repeat
 from time import sleep
 
 import pytest
+import tenacity
 from file_host import LARGE, Call, FileHost, cut_at, in_turn
 
 from sync.api.download import Limits, download
@@ -35,8 +36,9 @@ def access(host: FileHost):
 
 
 @pytest.fixture
-def patient(host: FileHost):
-    """An access that calls again even if nothing came."""
+def patient(host: FileHost, monkeypatch: pytest.MonkeyPatch):
+    """An access that calls again even if nothing came, and counts the seconds without waiting."""
+    monkeypatch.setattr(tenacity, "sleep_using_event", lambda _: lambda _: None)
     transport = Transport(host.url, host.url, redactor=Redactor(), stop=Stop(), retry_s=9.0)
     yield Access(transport, "session", lambda: "s3ss10n")
     transport.close()

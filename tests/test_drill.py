@@ -101,11 +101,12 @@ def ruin(world: World) -> None:
 
 
 def test_of_a_ruined_agent_it_tells_what_the_restore_then_does(
-    backed_up: Workplace, world: World, guide: Agent
+    work: Workplace, world: World, guide: Agent
 ):
+    work.first_backup()
     before = what_is_there(world)
     ruin(world)
-    done = drill_then_earnest(backed_up)
+    done = drill_then_earnest(work)
     assert done["steps"] == {"create": 3, "update": 3, "delete": 0, "upload": 1}
     assert done["verified"] is True
     assert [each["key"] for each in done["not_restorable"]] == ["SAVED", "m-tale-1"]
@@ -166,19 +167,19 @@ def test_an_older_snapshot_is_rehearsed_through_all_the_keys_that_restores_gave(
 
 @pytest.mark.parametrize("args", [(), ("--kind", "memori"), ("--kind", "memory")])
 def test_a_copy_into_another_agent_is_rehearsed_too(
-    backed_up: Workplace, world: World, guide: Agent, args: tuple[str, ...]
+    work: Workplace, world: World, guide: Agent, args: tuple[str, ...]
 ):
     guide.settings["description"] = "All about the museum"
     guide.memories["m-tale-1"]["answers"][0]["text"] += (
         f' <img src="{next(iter(world.assets.values())).document["assetURL"]}">'
     )
-    backed_up.backup()
+    work.first_backup()
     twin = world.add_agent("Twin")
     anna = guide.people["p-anna-1"]
     twin.people["p-own"] = {**anna, "personID": "p-own", "name": "Annie"}
     into = ("--memori", "Guide", "--into", "Twin", *args)
-    assert drill_then_earnest(backed_up, *into)["verified"] is True
-    assert drill(backed_up, *into)["done"] == 0
+    assert drill_then_earnest(work, *into)["verified"] is True
+    assert drill(work, *into)["done"] == 0
 
 
 def test_extras_are_deleted_in_the_drill_alone(work: Workplace, world: World, guide: Agent):

@@ -315,7 +315,7 @@ def test_another_host_that_speaks_of_a_password_ends_no_backup(
     }
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", [0, 3])
 def test_killed_in_the_middle_of_a_download_nothing_half_is_left(
     work: Workplace, sandbox: Sandbox, host: FileHost, guide: Agent, number: int
 ):

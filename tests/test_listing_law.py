@@ -4,7 +4,7 @@ Each example makes an agent, may back it up once in peace, and then runs one bac
 remote inserts, deletes, moves and edits objects between pages, fails, lies and lets sessions die.
 Then a quiet run must put everything right, and one more must find nothing to write.
 
-A merge tries 300 examples, always the same. To look further, by hand, 300 others for each seed:
+A merge tries 120 examples, always the same. To look further, by hand, 120 others for each seed:
     pytest -n 0 tests/test_listing_law.py --hypothesis-profile=by_hand --hypothesis-seed=N
 """
 
@@ -535,7 +535,7 @@ def check_quiet_runs(client: Client, remote: Remote, plan: Plan) -> None:
         assert client.changes() == before
 
 
-EXAMPLES = 300
+EXAMPLES = 120
 PER_MIRROR = 20
 """A mirror of all agents that ever were grows slow."""
 

@@ -147,8 +147,7 @@ def test_a_lost_answer_loses_and_doubles_nothing(
     assert what_is_there(world) == before
 
 
-@pytest.mark.parametrize("method", ["DELETE", "POST"])
-@pytest.mark.parametrize("call", [1, 2, 4])
+@pytest.mark.parametrize(("method", "call"), [("DELETE", 1), ("POST", 2), ("DELETE", 4)])
 def test_a_restore_that_is_killed_between_deleting_and_creating_goes_on(
     serve: Callable, workplace: Workplace, world: World, guide: Agent, method: str, call: int
 ):

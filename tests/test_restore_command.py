@@ -340,16 +340,13 @@ def test_media_come_back_in_their_order(work: Workplace, world: World):
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    ("path", "trouble"),
     [
-        {"status": 500, "after": True},
-        {"status": 502, "body": "<html>", "after": True},
-        {"cut": 5, "after": True},
-        {"status": 500},
+        ("/memori/v2/person/*", {"status": 500, "after": True}),
+        ("/memori/v2/memory/*", {"status": 502, "body": "<html>", "after": True}),
+        ("/memori/v2/medium/*", {"cut": 5, "after": True}),
+        ("/api/v2/asset/*", {"status": 500}),
     ],
-)
-@pytest.mark.parametrize(
-    "path", ["/memori/v2/person/*", "/memori/v2/memory/*", "/memori/v2/medium/*", "/api/v2/asset/*"]
 )
 def test_a_lost_answer_leaves_no_duplicate(serve, workplace, world, path: str, trouble: dict):
     faults = FaultSet([Fault(path=path, method="POST", nth=1, **trouble)])
@@ -389,7 +386,7 @@ def test_a_step_that_is_refused_does_not_stop_the_others(serve, workplace, world
     assert [each["title"] for each in guide.memories.values()] == ["Opening hours"]
 
 
-@pytest.mark.parametrize("call", range(1, 7))
+@pytest.mark.parametrize("call", [1, 4])
 def test_a_restore_that_is_killed_goes_on_where_it_was(serve, workplace, world, call: int):
     """Killed when the remote has carried out the n-th write, before the answer arrives."""
     reached, go_on = threading.Event(), threading.Event()

@@ -108,7 +108,7 @@ def test_it_goes_into_the_agent_that_it_went_into_then(serve, workplace: Workpla
     assert likeness(world, "Twin") == likeness(world, "Guide")
 
 
-@pytest.mark.parametrize(("first", "second"), [(1, 3), (2, 1), (3, 2)])
+@pytest.mark.parametrize(("first", "second"), [(1, 3), (3, 2)])
 def test_killed_twice_and_resumed_twice_it_leaves_no_duplicate(
     serve, workplace: Workplace, world: World, first: int, second: int
 ):
