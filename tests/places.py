@@ -112,7 +112,7 @@ class Places:
     """Makes folders, empty or as copies, each with a database of its own.
 
     Attributes:
-        step: on SQLite all commits are tried, on PostgreSQL, which is slower to make, an eighth.
+        step: on SQLite all commits are tried, on PostgreSQL, which is slower to make, one in 12.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Places:
         self._sandbox = sandbox
         self._postgres = postgres
         self._stack = stack
-        self.step = 8 if postgres else 1
+        self.step = 12 if postgres else 1
         self._numbers = 0
         self._lock = threading.Lock()
         if postgres:
