@@ -19,7 +19,8 @@ from contract import Contract
 from file_host import FileHost
 from first_backup import FirstBackups
 from places import SIDE_BY_SIDE, Driver, Places
-from workplace import Workplace, empty_database, fill
+from tidy import Tidy
+from workplace import Workplace, fill
 
 from sync.sandbox import Sandbox, World
 
@@ -133,14 +134,18 @@ def postgres() -> Any:
     server.dispose()
 
 
+@pytest.fixture(scope="session")
+def tidy(postgres: str) -> Tidy:
+    return Tidy(postgres)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, on each of the two servers in turn."""
+    """The URL of a database without a row, on each of the two servers in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/mirror.db"
-    url: str = request.getfixturevalue("postgres")
-    empty_database(url)
-    return url
+    tidy: Tidy = request.getfixturevalue("tidy")
+    return tidy.give()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from sync.mirror.tables import Tables
 from sync.sandbox import World
 
 _TABLES = Tables(KINDS.values()).metadata
-sa.Table("alembic_version", _TABLES, sa.Column("version_num", sa.String(32), primary_key=True))
 
 
 @dataclass
@@ -79,10 +78,9 @@ def _select(database: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def _insert(database: str, rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Make the tables, which are those that the migrations make, and fill them."""
+    """Fill the tables, which are there and empty."""
     engine = sa.create_engine(database)
     with engine.begin() as connection:
-        _TABLES.create_all(connection, checkfirst=False)
         for table in _TABLES.sorted_tables:
             if rows[table.name]:
                 connection.execute(sa.insert(table), rows[table.name])

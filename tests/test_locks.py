@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
-from workplace import Workplace
+from workplace import Workplace, empty_database
 
 from sync.mirror.database import open_database
 from sync.mirror.lock import hold
@@ -49,6 +49,7 @@ def work(
 ) -> Iterator[Workplace]:
     faults = FaultSet([Fault(path="/memori/v2/memories/*", do=gate.pass_through)])
     workplace.database = database
+    empty_database(database)
     with serve(world, faults=faults) as sandbox:
         workplace.settle(sandbox)
         yield workplace

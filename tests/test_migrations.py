@@ -7,6 +7,7 @@ from alembic import command
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from workplace import empty_database
 
 from sync.errors import NoMirror
 from sync.kinds import KINDS
@@ -18,6 +19,7 @@ NEWEST = schema.revisions()[-1]
 
 @pytest.fixture
 def mirror(database):
+    empty_database(database)
     mirror = Mirror(database, KINDS)
     yield mirror
     mirror.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic import command
-from workplace import Workplace, execute, likeness, restore, what_is_there, writes
+from workplace import Workplace, empty_database, execute, likeness, restore, what_is_there, writes
 
 from sync.kinds import KINDS
 from sync.mirror import schema
@@ -298,6 +298,7 @@ def test_what_was_asked_for_by_an_older_version_is_all(serve, workplace: Workpla
 
 
 def test_a_mirror_of_the_version_before_keeps_its_restores(database: str):
+    empty_database(database)
     mirror = Mirror(database, KINDS)
     config = schema.alembic_config()
     with mirror.engine.begin() as connection:

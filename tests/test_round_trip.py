@@ -131,7 +131,7 @@ def lose_people(chance: random.Random, agent: Agent) -> None:
             agent.people[key]["name"] = "changed"
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_whatever_was_damaged_comes_back(workplace: Workplace, serve: Callable, seed: int):
     chance = random.Random(seed)
@@ -178,7 +178,7 @@ def add_things(chance: random.Random, world: World) -> None:
         agent.localization_keys["INPUT_QUIT_3"] = {"key": "INPUT_QUIT_3", "value": "new"}
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_whatever_was_added_goes_if_it_is_told_to(workplace: Workplace, serve: Callable, seed: int):
     chance = random.Random(seed)
