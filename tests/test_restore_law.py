@@ -20,7 +20,7 @@ from sync.sandbox import Sandbox
 from sync.snapshot import GUARDED
 
 BACKUP, RESTORE, CUT = "backup", "restore", "cut"
-EXAMPLES = max(2, settings.default.max_examples // 16)
+EXAMPLES = max(2, settings.default.max_examples // 20)
 ALL = [
     part for kind in KINDS.values() if kind.create or kind.update for part in ("--kind", kind.name)
 ]
