@@ -34,17 +34,19 @@ class Acceptance:
 
     def __init__(self, numbers: Mapping[str, int]) -> None:
         self._left = dict(numbers)
+        self._refused: set[str] = set()
 
     def take(self, kind: str, absent: int) -> bool:
         """Was this agreed to? It is used up by the first source that it fits."""
         if self._left.get(kind) != absent:
+            self._refused.add(kind)
             return False
         del self._left[kind]
         return True
 
-    def left(self) -> dict[str, int]:
-        """All that was agreed to and not used up."""
-        return dict(self._left)
+    def unasked(self) -> dict[str, int]:
+        """All that was agreed to although nobody asked; what did not fit was told of as it was."""
+        return {kind: n for kind, n in self._left.items() if kind not in self._refused}
 
     def number(self, kind: str) -> int | None:
         """What is agreed to and not used up."""

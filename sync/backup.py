@@ -140,7 +140,7 @@ def backup(
 def _tell_not_needed(run: Run, snapshots: Sequence[Snapshot], *, is_limited: bool) -> None:
     """Tell what was agreed to beforehand and did not come up: it may be a slip of the pen."""
     log = structlog.get_logger("backup")
-    for kind, number in run.accepted.left().items():
+    for kind, number in run.accepted.unasked().items():
         log.warning("acceptance.not_needed", kind=kind, number=number)
     # Whoever did not see all cannot know, and a restore's own listing is not the place.
     saw_all = all(each.status is Status.COMPLETE for each in snapshots)

@@ -74,6 +74,21 @@ def test_nothing_of_a_great_loss_is_written_until_its_exact_number_is_accepted(
     work.backup()
 
 
+def test_a_number_that_nobody_asked_for_is_told_but_not_one_that_was_refused(
+    work: Workplace, world: World
+):
+    crowd(world, "Guide", 40)
+    work.first_backup()
+    lose(world, "Guide", 20)
+    agreed = ("--accept-deletions", "person=19", "--accept-deletions", "memory=7")
+    outcome = work.run("backup", *agreed)
+    assert outcome.code == 6
+    assert "and not 19, as you said" in outcome.out
+    needless = [each for each in outcome.err.splitlines() if "acceptance.not_needed" in each]
+    assert len(needless) == 1
+    assert "kind=memory number=7" in needless[0]
+
+
 def test_an_agent_that_shows_up_empty_loses_nothing(work: Workplace, world: World):
     agent = world.agent("Guide")
     for number in range(3):
