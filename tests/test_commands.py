@@ -530,6 +530,60 @@ def test_a_quiet_backup_is_silent_but_for_trouble(work: Workplace, world: World)
     assert "of Guide: 1 file is not there on the remote" in outcome.out
 
 
+QUIET_IF_WELL = (
+    "restore --drill",
+    "restore --yes",
+    "backup",
+    "check",
+    "check --read-data --remote",
+    "config check --online",
+    "config init other.toml",
+    "export out",
+    "migrate",
+    "prune --keep-last 9",
+    "repair",
+)
+ASKED_FOR = (
+    "diff 2",
+    "kinds",
+    "log",
+    "prune --keep-last 9 --dry-run",
+    "restore --dry-run",
+    "show person p-anna-1",
+    "snapshots",
+    "status",
+)
+
+
+def test_a_quiet_command_is_silent_if_all_went_well_and_tells_what_was_asked_for(
+    work: Workplace, world: World, monkeypatch
+):
+    monkeypatch.chdir(work.folder)
+    work.first_backup()
+    del world.agent("Guide").people["p-anna-1"]
+    for line in ASKED_FOR:
+        told = work.run(*line.split(), "-q")
+        assert (told.code, told.err) == (0, ""), line
+        assert told.out == work.run(*line.split()).out != "", line
+    for line in QUIET_IF_WELL:
+        told = work.run(*line.split(), "--quiet")
+        assert (told.code, told.out, told.err) == (0, "", ""), line
+        assert work.run(*line.split(), "-q", "--json").json["command"]
+    ever = {"demo", "sandbox", "daemon"}  # which serve, or are the show itself
+    assert {each.split()[0] for each in (*QUIET_IF_WELL, *ASKED_FOR)} | ever == set(_COMMANDS)
+
+
+def test_a_quiet_command_tells_what_did_not_go_well(work: Workplace, world: World):
+    work.first_backup()
+    blob = next(each for each in work.stored() if each.stat().st_size > 500)
+    blob.write_bytes(b"")
+    assert "1 damaged" in work.run("check", "-q").out
+    assert "repaired: " in work.run("repair", "-q").out
+    assert work.run("repair", "-q").out == ""
+    blob.unlink()
+    assert "could not be exported" in work.run("export", str(work.folder / "out"), "-q").out
+
+
 @pytest.mark.parametrize(
     "line",
     [

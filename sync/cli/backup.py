@@ -49,7 +49,6 @@ def command(
     troubles = troubles_of(result.file_troubles)
     gone = gone_from(result.gone)
     table = [run_table(result.snapshots), *errors_of(result.snapshots), *troubles, *gone]
-    is_silent = door.level == "warning" and result.exit_code == 0
     shown = [snapshot_json(each, kinds=True) for each in result.snapshots]
     return Reply(
         data={
@@ -58,6 +57,7 @@ def command(
             "file_troubles": list(map(vars, result.file_troubles)),
             "gone": list(map(source_json, result.gone)),
         },
-        text=gone if is_silent else table,
+        text=table,
         exit_code=result.exit_code,
+        trouble=gone,
     )

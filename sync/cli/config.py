@@ -44,7 +44,7 @@ def init(_: Door, path: Path) -> Reply:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(sample)
     steps = f"Written: {path}\nSet `user` in it, then: aisuru-sync config check --online"
-    return Reply(data={"path": str(path)}, text=[steps])
+    return Reply(data={"path": str(path)}, text=[steps], trouble=())
 
 
 @command.add_command
@@ -65,6 +65,7 @@ def check(door: Door, online: bool) -> Reply:
     return Reply(
         data={"settings": shown, "memoris": memoris if online else None},
         text=[*lines, "The settings are fine."],
+        trouble=(),
     )
 
 

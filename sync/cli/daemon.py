@@ -45,6 +45,6 @@ def command(door: Door) -> Reply:
     try:
         daemon.run()
     except Interrupted:
-        return Reply(data={"jobs": daemon.jobs_done}, text=["stopped"])
+        return Reply(data={"jobs": daemon.jobs_done}, text=["stopped"], trouble=())
     finally:
         signal.signal(signal.SIGHUP, before)

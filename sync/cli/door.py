@@ -42,12 +42,14 @@ class Reply:
         data: for machines: what the JSON document holds after `command` and `exit_code`;
             iterators are told as lists.
         text: for people: lines and tables, shown as they come.
+        trouble: what of it --quiet shows where all went well; None if all of it was asked for.
         then: what goes on after it was told.
     """
 
     data: Mapping[str, Any]
     text: Iterable["RenderableType"] = ()
     exit_code: int = 0
+    trouble: Iterable["RenderableType"] | None = None
     then: Callable[[], None] | None = None
 
 
@@ -132,11 +134,16 @@ def make_command(
     return decorate
 
 
+_QUIET = "warning"
 _SHARED = (
     click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document."),
     click.Option(["--config", "config_path"], metavar="PATH", help="The configuration to use."),
     click.Option(["-v", "--verbose", "level"], flag_value="debug", help="Log more."),
-    click.Option(["-q", "--quiet", "level"], flag_value="warning", help="Tell only trouble."),
+    click.Option(
+        ["-q", "--quiet", "level"],
+        flag_value=_QUIET,
+        help="Tell only trouble, and what was asked for.",
+    ),
 )
 
 
@@ -146,7 +153,10 @@ def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
             head = {"command": door.command, "exit_code": reply.exit_code}
             print_json({**head, **reply.data})
         else:
-            for piece in _drawn(reply.text):
+            shown = reply.text
+            if reply.trouble is not None and door.level == _QUIET and not reply.exit_code:
+                shown = reply.trouble
+            for piece in _drawn(shown):
                 click.echo(piece, nl=False)
         sys.stdout.flush()
         door.has_told = True

@@ -90,7 +90,8 @@ def command(
     text = _text(done, to, choice)
     if done.lacks and app.store.is_missing():
         text.append(f"{app.store.root} is not there; {HINT}")
-    return Reply(data, text, _exit_code(done, choice.left_out))
+    code = _exit_code(done, choice.left_out)
+    return Reply(data, text, code, trouble=_doubts(done, choice))
 
 
 def _exit_code(done: "Exported", left_out: Sequence[str]) -> int:
@@ -111,7 +112,6 @@ def _older_json(ages: "Mapping[str, Age]") -> dict[str, Any]:
 
 
 def _text(done: "Exported", path: "Path", choice: "Choice") -> "list[RenderableType]":
-    from sync.cli.report import ages_lines
     from sync.when import local
     from sync.wording import counted, sized
 
@@ -126,11 +126,7 @@ def _text(done: "Exported", path: "Path", choice: "Choice") -> "list[RenderableT
     ]
     columns = ("source", "snapshot", "as of", "objects")
     text: list[RenderableType] = [table(*columns, rows=rows, right=("snapshot", "objects"))]
-    for _, told in done.sources:
-        text += [f"{told.name}: {line}" for line in ages_lines(told.ages)]
-    text += [f"{name}: nothing was backed up of it, so it is left out" for name in choice.left_out]
-    for name in choice.never.values():
-        text.append(f"{name}: nothing was ever backed up of it but its settings")
+    text += _doubts(done, choice)
     if done.lacks:
         text += ["", f"{counted(len(done.lacks), 'thing')} could not be exported as it was:"]
     text += [f"  {each.source}: {each.name}: {each.reason}" for each in done.lacks[:_LINES]]
@@ -138,3 +134,14 @@ def _text(done: "Exported", path: "Path", choice: "Choice") -> "list[RenderableT
         text.append(f"  … and {len(done.lacks) - _LINES} more: README.txt in it has them all")
     what = f"{counted(done.files, 'file')}, {sized(done.size_bytes)}"
     return [*text, "", f"{path}: {what}"]
+
+
+def _doubts(done: "Exported", choice: "Choice") -> list[str]:
+    """What is older than it seems, or not there at all, a line each."""
+    from sync.cli.report import ages_lines
+
+    lines = [f"{told.name}: {line}" for _, told in done.sources for line in ages_lines(told.ages)]
+    lines += [f"{name}: nothing was backed up of it, so it is left out" for name in choice.left_out]
+    for name in choice.never.values():
+        lines.append(f"{name}: nothing was ever backed up of it but its settings")
+    return lines

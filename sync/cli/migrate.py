@@ -10,4 +10,5 @@ def command(door: Door) -> Reply:
 
     with door.app().writing("a migration") as mirror, mirror.engine.connect() as connection:
         revision = current_revision(connection)
-    return Reply(data={"revision": revision}, text=[f"the database is at revision {revision}"])
+    text = [f"the database is at revision {revision}"]
+    return Reply(data={"revision": revision}, text=text, trouble=())

@@ -89,6 +89,7 @@ def command(
             "bytes": found.bytes,
         },
         text=_text(found, dry_run=dry_run),
+        trouble=None if dry_run else _unsure(found),
     )
 
 
@@ -97,8 +98,6 @@ def _json(run: "Run") -> dict[str, Any]:
 
 
 def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
-    from sync.retention import SINCE
-
     runs = sorted((*found.kept, *found.forgotten), key=lambda run: run.id)
     rows: list[tuple[str, ...]] = []
     for is_kept, group in groupby(runs, key=lambda run: bool(run.reasons)):
@@ -106,13 +105,20 @@ def _text(found: "Pruned", *, dry_run: bool) -> "Iterator[RenderableType]":
         part = list(group)
         rows += [_row([each]) for each in part] if is_kept else [_row(part)]
     yield table("run", "started", "snapshots", "kept as", rows=rows)
-    if unsure := [each for each in found.kept if each.reasons == (SINCE,)]:
-        number = counted(len(unsure), "run")
-        yield f"kept only because no complete backup came after: {number}; see `snapshots`"
+    yield from _unsure(found)
     told = f"{counted(len(found.kept), 'run')} kept, {len(found.forgotten)} forgotten"
     changes = counted(found.changes, "change")
     files = f"{counted(found.files, 'file')} ({sized(found.bytes)})"
     yield f"{'dry run: ' if dry_run else ''}{told}; {changes} and {files} removed"
+
+
+def _unsure(found: "Pruned") -> "Iterator[str]":
+    """How many runs stay only because it does not go on as it should."""
+    from sync.retention import SINCE
+
+    if unsure := [each for each in found.kept if each.reasons == (SINCE,)]:
+        number = counted(len(unsure), "run")
+        yield f"kept only because no complete backup came after: {number}; see `snapshots`"
 
 
 def _row(runs: "Sequence[Run]") -> tuple[str, ...]:

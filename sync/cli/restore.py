@@ -141,6 +141,7 @@ def command(
         data=_result_json(restore, result),
         text=[*shown, *_result_text(restore, result)],
         exit_code=result.exit_code,
+        trouble=_losses_text(restore, result.remaining.losses),
     )
 
 
@@ -184,6 +185,7 @@ def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") 
             f"Nothing was sent to the remote: {restore.target.name!r} is there as it was.",
         ],
         exit_code=result.exit_code,
+        trouble=_losses_text(restore, result.remaining.losses),
     )
 
 
