@@ -1,15 +1,20 @@
 """A signal is heard at once, whatever the main thread does just then."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from workplace import Workplace
 
 from sync.sandbox import Fault, FaultSet, Sandbox, World
 
+TOP = Path(__file__).parents[1]
 MISSED = """
 import signal, sys, threading
 from sync.cli import main
@@ -18,6 +23,11 @@ from sync.cli import main
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 main(sys.argv[1:])
+"""
+LOADING = """
+import sys, time
+print("loading", flush=True)
+time.sleep(60)
 """
 STRUCK = """
 import random, signal, time
@@ -65,3 +75,34 @@ def test_a_signal_that_ended_no_wait_is_handled_soon_after(
 
 def test_a_signal_may_strike_within_the_wait_for_it():
     subprocess.run([sys.executable, "-c", STRUCK], check=True, timeout=60)
+
+
+def script() -> list[str]:
+    """The program as an installer makes it of the project's entry point."""
+    scripts = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    module, _, function = scripts["aisuru-sync"].partition(":")
+    return ["-c", f"import sys; from {module} import {function}; sys.exit({function}())"]
+
+
+@pytest.mark.parametrize("program", [["-m", "sync"], script()], ids=["module", "script"])
+@pytest.mark.parametrize("library", ["click", "sqlalchemy"])
+def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word(
+    tmp_path: Path, program: list[str], library: str
+):
+    (tmp_path / f"{library}.py").write_text(LOADING)
+    path = os.pathsep.join([str(tmp_path), str(TOP)])
+    process = subprocess.Popen(
+        [sys.executable, *program, "status"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err

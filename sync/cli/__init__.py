@@ -102,10 +102,15 @@ def run(args: Sequence[str]) -> int:
         # A text that the terminal cannot show is shown as escapes, not as an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
+        for each in before:
+            signal.signal(each, stop)
         with heard():
             return _run(door, list(args), signals)
+    except (Interrupted, KeyboardInterrupt):
+        # It struck before the command began, or after it had ended.
+        return door.stop.exit_code
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
