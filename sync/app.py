@@ -1,13 +1,13 @@
 """Assembly: the one place that builds hands from a configuration, and takes the lock."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sync import config as settings
-from sync.api.account import Account, Credentials, choose_agent
+from sync.api.account import Account, Agent, Credentials, choose_agent
 from sync.api.download import Limits
 from sync.api.means import Means
 from sync.api.transport import Transport
@@ -15,7 +15,7 @@ from sync.backup import Wishes, choose_kinds
 from sync.config import Config
 from sync.errors import NoMirror, UsageError
 from sync.files import FileStore
-from sync.kind import Kind
+from sync.kind import Kind, Scope
 from sync.kinds import KINDS
 from sync.link import origin_of
 from sync.mirror.database import sqlite_file
@@ -25,6 +25,7 @@ from sync.mirror.values import Reason
 from sync.redact import Redactor
 from sync.stop import Stop
 from sync.target import Hands
+from sync.wording import quoted
 
 
 class App:
@@ -142,14 +143,16 @@ class App:
             memori: its name or Backend id.
 
         Raises:
-            UsageError: the account does not own it.
+            UsageError: the account does not own it, or not any more.
             AccessDenied: password, tag or PIN are not accepted.
             as `writing` and `account`.
         """
         means = self.means
         with self.writing(job) as mirror, self.account() as account:
             mirror.check_account(account.user_id, account.name)
-            agent = choose_agent(memori, account.agents())
+            owned = account.agents()
+            _check_there(memori, mirror, owned)
+            agent = choose_agent(memori, owned)
             target = mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
             with account.giver(agent, means.password_of(agent)) as access:
                 yield Hands(account, target, access, mirror, self.store, self.kinds, means)
@@ -244,3 +247,19 @@ class App:
             yield mirror
         finally:
             mirror.close()
+
+
+def _check_there(memori: str, mirror: Mirror, owned: Sequence[Agent]) -> None:
+    """Raise `UsageError` if a Memori was backed up, and is not in the account any more."""
+    if any(memori in (each.memori_id, each.name) for each in owned):
+        return
+    there = {each.memori_id for each in owned}
+    for each in mirror.sources():
+        is_meant = each.scope is Scope.MEMORI and memori in (each.remote_id, each.name)
+        if is_meant and each.remote_id not in there:
+            raise UsageError(
+                f"{each.name!r} ({each.remote_id}) is not in the account any more",
+                "what it was can come back into another agent, new or old:"
+                " restore --snapshot ID --into NAME;"
+                f" the account owns: {quoted(agent.name for agent in owned)}",
+            )

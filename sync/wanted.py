@@ -13,8 +13,11 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source, Status
 from sync.refs import Objects, by_file, files_of, is_file
 from sync.when import local
+from sync.wording import quoted
 
 _LONGEST_NAME = 100
+_SOME = 5
+"""How many snapshots a hint names."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def choose_snapshot(
         UsageError: which one is not clear, or there is none.
     """
     known = [each for each in mirror.sources() if each.scope is Scope.MEMORI]
-    names = ", ".join(repr(each.name) for each in known) or "none yet"
+    names = quoted(each.name for each in known)
     sources = [each for each in known if memori in (None, each.name, each.remote_id)]
     if snapshot_id is not None and at is not None:
         raise UsageError("give either --snapshot or --at")
@@ -58,10 +61,12 @@ def choose_snapshot(
         raise UsageError(
             f"the mirror holds no Memori {memori or ''}".rstrip(), f"it holds: {names}"
         )
-    found = [each for each in mirror.snapshots() if each.source in sources]
+    snapshots = mirror.snapshots()
+    found = [each for each in snapshots if each.source in sources]
     if snapshot_id is not None:
         found = [each for each in found if each.id == snapshot_id]
         if not found:
+            _refuse_account(snapshots, snapshot_id)
             of = ", ".join(each.name for each in sources)
             raise UsageError(f"{of} has no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
         mirror.past.check_kept(snapshot_id)
@@ -76,6 +81,23 @@ def choose_snapshot(
         )
         raise UsageError(f"there is no snapshot of {sources[0].name!r} to go back to", first)
     return found[-1]
+
+
+def _refuse_account(snapshots: Sequence[Snapshot], snapshot_id: int) -> None:
+    """Raise `UsageError` if a snapshot is of the account, naming those of agents beside it."""
+    chosen = [each for each in snapshots if each.id == snapshot_id]
+    if not any(each.source.scope is Scope.ACCOUNT for each in chosen):
+        return
+    beside = [
+        f"{each.id} of {each.source.name!r}"
+        for each in snapshots
+        if each.run_id == chosen[0].run_id and each.source.scope is Scope.MEMORI
+    ]
+    taken = local(chosen[0].started_at)
+    raise UsageError(
+        f"snapshot {snapshot_id} is of the account {chosen[0].source.name!r}, and of no agent",
+        f"of the same run are: {', '.join(beside[:_SOME]) or 'none'}; or say --at '{taken}'",
+    )
 
 
 def is_usable(snapshot: Snapshot) -> bool:

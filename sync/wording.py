@@ -1,9 +1,16 @@
 """How things are said that several jobs and doors say. Pure."""
 
+from collections.abc import Iterable
+
 
 def counted(number: int, what: str) -> str:
     """How many of something: `1 file`, `2 files`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as a hint lists them: `'Guide', 'Archive'`, or `none`."""
+    return ", ".join(map(repr, names)) or "none"
 
 
 def in_line(text: str, longest: int) -> str:

@@ -294,6 +294,16 @@ def test_snapshots_lists_only_those_of_an_agent_and_the_latest_if_asked(work: Wo
     assert work.run("snapshots", "--memori", "Nobody").code == 2
 
 
+@pytest.mark.parametrize("line", ["snapshots", "log", "show person p-anna-1"])
+def test_an_agent_that_the_mirror_does_not_hold_is_refused_with_those_it_does(
+    work: Workplace, world: World, line: str
+):
+    world.add_agent("Archive")
+    work.first_backup()
+    outcome = work.run(*line.split(), "--memori", "Ghost")
+    expect(outcome, 2, "holds no Memori 'Ghost'", "hint: it holds: 'Guide', 'Archive'")
+
+
 def test_snapshots_lists_what_there_is_for_people_and_for_machines(work: Workplace):
     work.backup()
     work.backup("--kind", "person")

@@ -721,6 +721,15 @@ def test_what_is_not_there_cannot_be_exported(work: Workplace, tmp_path: Path):
     work.first_backup()
     for args in (("--memori", "Nobody"), ("--snapshot", "99"), ("--snapshot", "2", "--at", "now")):
         assert work.run("export", str(tmp_path / "out"), *args).code == 2
+    for args, told in (
+        (("--memori", "Nobody"), "it holds: 'Guide'"),
+        (("--memori", "owner"), "'owner' is the account, and no agent"),
+        (("--memori", "owner"), "without --memori it is exported with all its agents"),
+        (("--snapshot", "1"), "of the same run are: 2 of 'Guide'; or say --at '20"),
+    ):
+        outcome = work.run("export", str(tmp_path / "out"), *args)
+        assert outcome.code == 2
+        assert told in outcome.err
     assert leftovers(tmp_path) == []
 
 

@@ -109,7 +109,8 @@ def test_a_session_of_its_own_is_all_that_a_restore_opens(work: Workplace, sandb
     [
         (["--memori", "Ghost"], "holds no Memori Ghost"),
         (["--snapshot", "99"], "Guide has no snapshot 99"),
-        (["--snapshot", "1"], "Guide has no snapshot 1"),
+        (["--snapshot", "1"], "of the account 'owner', and of no agent"),
+        (["--snapshot", "1"], "of the same run are: 2 of 'Guide'; or say --at '20"),
         (["--snapshot", "2", "--at", "2030-01-01"], "either"),
         (["--at", "1999-01-01"], "no snapshot of 'Guide' to go back to"),
         (["--kind", "badge"], "cannot restore badge"),
@@ -122,6 +123,22 @@ def test_a_restore_says_what_it_cannot_go_back_to(work: Workplace, args: list[st
     outcome = work.run("restore", "--yes", *args)
     assert outcome.code == 2, outcome
     assert part in outcome.err
+
+
+@pytest.mark.parametrize("args", [(), ("--drill",)])
+def test_an_agent_that_vanished_can_come_back_into_another_one_and_the_error_says_so(
+    work: Workplace, world: World, args: tuple[str, ...]
+):
+    archive = world.add_agent("Archive")
+    work.first_backup()
+    del world.agents[world.agent("Guide").memori_id]
+    for how in (("--snapshot", "2"), ("--memori", "Guide"), ("--snapshot", "3", "--into", "Guide")):
+        outcome = work.run("restore", "--yes", *how, *args)
+        assert outcome.code == 2
+        assert "is not in the account any more" in outcome.err
+        assert "--into NAME; the account owns: 'Archive'" in outcome.err
+    restore(work, "--snapshot", "2", "--into", "Archive", *args)
+    assert bool(archive.memories) is not bool(args)
 
 
 def test_several_agents_must_be_told_apart(work: Workplace, world: World):

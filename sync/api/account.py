@@ -16,6 +16,7 @@ from sync.api.transport import Transport
 from sync.document import Document, is_objects, storable
 from sync.errors import AccessDenied, AccountRefused, BadAnswer, Refused, RemoteError, UsageError
 from sync.kind import Route, is_usable_key
+from sync.wording import quoted
 
 _LOGIN = Route("POST", "/api/v2/Login", "token")
 _TRUSTED_LOGIN = Route("POST", "/api/v2/LoginWithJWT", "token")
@@ -299,7 +300,7 @@ def choose_agent(name_or_id: str, owned: Sequence[Agent]) -> Agent:
     if found:
         ids = ", ".join(each.memori_id for each in found)
         raise UsageError(f"several Memoris are named {name_or_id!r}", f"use an id: {ids}")
-    names = ", ".join(repr(each.name) for each in owned) or "none"
+    names = quoted(each.name for each in owned)
     raise UsageError(f"the account owns no Memori {name_or_id!r}", f"it owns: {names}")
 
 

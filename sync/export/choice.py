@@ -91,6 +91,11 @@ def choose(
         meant = [chosen[0].source]
     else:
         meant = [each for each in mirror.sources(memori) if each.scope is Scope.MEMORI]
+        if memori is not None and not meant:
+            raise UsageError(
+                f"{memori!r} is the account, and no agent",
+                "without --memori it is exported with all its agents",
+            )
         found = (latest(snapshots, each, at) for each in meant)
         chosen = [each for each in found if each is not None]
     account = None

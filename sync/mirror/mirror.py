@@ -39,6 +39,7 @@ from sync.mirror.values import (
     told,
 )
 from sync.stop import Stop
+from sync.wording import quoted
 
 
 class Mirror:
@@ -124,11 +125,13 @@ class Mirror:
             UsageError: there is no such Memori.
         """
         query = sa.select(self.tables.source).order_by(self.tables.source.c.id)
-        found = [source_of(row) for row in self.rows(query)]
-        if memori is not None:
-            found = [each for each in found if memori in (each.name, each.remote_id)]
-            if not found:
-                raise UsageError(f"the mirror holds no Memori {memori!r}")
+        known = [source_of(row) for row in self.rows(query)]
+        if memori is None:
+            return known
+        found = [each for each in known if memori in (each.name, each.remote_id)]
+        if not found:
+            names = quoted(each.name for each in known if each.scope is Scope.MEMORI)
+            raise UsageError(f"the mirror holds no Memori {memori!r}", f"it holds: {names}")
         return found
 
     def mark_gone(self, owned: Collection[str]) -> list[Source]:
