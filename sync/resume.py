@@ -5,15 +5,15 @@ then does it go on, and what it begins from there is judged by the listing taken
 """
 
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sync.errors import UsageError
 from sync.kind import Ident
-from sync.mirror.journal import Journal
+from sync.mirror.journal import BEGUN, DONE, FAILED, Journal
 from sync.mirror.mirror import Mirror
-from sync.mirror.standing import PastRestore, restores
+from sync.mirror.standing import PastRestore, open_restores, restores
 from sync.mirror.values import Snapshot, Status
 from sync.order import DELETE
 from sync.selection import Selection
@@ -75,19 +75,64 @@ def find_restore(mirror: Mirror, restore_id: int, agreed: Mapping[str, int]) -> 
     Raises:
         UsageError: there is none, or what it went into is no more.
     """
-    all_of_them = {each.id: each for each in restores(mirror)}
-    known = {key: each for key, each in all_of_them.items() if each.target.gone_at is None}
-    if restore_id not in all_of_them:
-        raise UsageError(f"there is no restore {restore_id}", _which(known))
-    if restore_id not in known:
-        name = all_of_them[restore_id].target.name
-        raise UsageError(f"restore {restore_id} went into {name!r}, which is gone", _which(known))
-    past = known[restore_id]
+    every = restores(mirror)
+    there = [each for each in open_restores(every) if each.target.gone_at is None]
+    which = _which(there, "to go on with")
+    past = _known(every, restore_id, which)
+    if past.target.gone_at is not None:
+        name = past.target.name
+        raise UsageError(f"restore {restore_id} went into {name!r}, which is gone", which)
     return Resumption(past, choose_snapshot(mirror, None, past.snapshot_id), agreed)
 
 
-def _which(known: Mapping[int, PastRestore]) -> str:
-    left = sorted(key for key, each in known.items() if each.status is not Status.COMPLETE)
-    if left:
-        return f"restores to go on with: {', '.join(map(str, left))}"
-    return "there is no restore to go on with"
+@dataclass(frozen=True)
+class GivenUp:
+    """A restore that nobody goes on with any more.
+
+    Attributes:
+        done, failed: how many of its steps were carried out, and were not.
+        begun: of how many steps it is not known; the next restore into its target settles them.
+        with_it: ids of earlier ones that it had taken up, and that are given up as well.
+    """
+
+    past: PastRestore
+    done: int
+    failed: int
+    begun: int
+    with_it: tuple[int, ...]
+
+
+def give_up(mirror: Mirror, restore_id: int) -> GivenUp:
+    """Close a restore that came to no end. What it did stays, and what it began is settled later.
+
+    Args:
+        mirror: locked against other writers.
+        restore_id: of the restore.
+
+    Raises:
+        UsageError: there is none, or it is complete.
+    """
+    every = restores(mirror)
+    past = _known(every, restore_id, _which(open_restores(every), "to give up"))
+    if past.status is Status.COMPLETE:
+        raise UsageError(f"restore {restore_id} is complete: there is nothing to give up")
+    journal = Journal(mirror, past.target)
+    earlier = every[: every.index(past)]
+    mine = [each for each in earlier if each.target == past.target and not each.is_closed]
+    with_it = [each.id for each in mine if past.goes_for(each)]
+    for each in (*with_it, restore_id):
+        journal.finish(each, Status.GIVEN_UP)
+    steps = Counter(journal.steps(restore_id))
+    return GivenUp(past, steps[DONE], steps[FAILED], steps[BEGUN], tuple(with_it))
+
+
+def _known(every: Sequence[PastRestore], restore_id: int, which: str) -> PastRestore:
+    for each in every:
+        if each.id == restore_id:
+            return each
+    raise UsageError(f"there is no restore {restore_id}", which)
+
+
+def _which(left: Sequence[PastRestore], what_for: str) -> str:
+    ids = ", ".join(map(str, sorted(each.id for each in left)))
+    return f"restores {what_for}: {ids}" if ids else f"there is no restore {what_for}"

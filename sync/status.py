@@ -29,6 +29,7 @@ _WORST_FIRST = (
     Status.INCOMPLETE,
     Status.COMPLETE,
     Status.FORGOTTEN,
+    Status.GIVEN_UP,
 )
 
 
@@ -133,7 +134,8 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
         if source not in (*gone, *left_out)
     )
     run = _last_run(list(snapshots.values()))
-    restores = tuple(_honest(each, dead.restores) for each in standing.open_restores(mirror))
+    left_open = standing.open_restores(standing.restores(mirror))
+    restores = tuple(_honest(each, dead.restores) for each in left_open)
     known = {each.name for each in sources} | {each.remote_id for each in sources}
     wanted = list(memoris) or standing.memoris_without_source(mirror)
     never = tuple(each for each in wanted if each not in known)

@@ -20,7 +20,7 @@ from sync.history import log, show, span
 from sync.kinds import KINDS
 from sync.kinds.file import FILE
 from sync.mirror import audit, forget, ledger
-from sync.mirror.forget import forgetting
+from sync.mirror.forget import forgetting, needed_by_restores
 from sync.mirror.journal import Journal
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
@@ -28,6 +28,7 @@ from sync.mirror.values import FileCounts, Source, Status
 from sync.prune import Pruned, look, prune
 from sync.redact import Redactor
 from sync.restore import prepare
+from sync.resume import give_up
 from sync.retention import Policy
 from sync.sandbox import Fault, FaultSet, Sandbox, World
 from sync.selection import Selection
@@ -602,6 +603,29 @@ def test_the_way_back_from_a_restore_that_was_gone_on_with_last_is_kept(
     told = work.run("prune", "--keep-last", "1", "--json").json
     kept = {each for run in told["kept"] for each in run["snapshots"]}
     assert set(ways[0]) <= kept
+
+
+def test_what_a_restore_needed_goes_once_it_was_given_up_or_taken_up(mirror, source, store):
+    ids = [see(mirror, source, [person("a", f"Anna {n}")])[0] for n in range(6)]
+    journal = Journal(mirror, source)
+    cut = journal.start(ids[0], ids[1])
+    journal.finish(cut, Status.INTERRUPTED)
+    assert needed_by_restores(mirror) == {ids[0], ids[1]}
+    whole = journal.start(ids[2], ids[3])
+    journal.finish(whole, Status.COMPLETE)
+    # What the agent was before the first of them is where both lead back to.
+    assert needed_by_restores(mirror) == {ids[1], ids[3]}
+    last = journal.start(ids[0], ids[4])
+    journal.finish(last, Status.INCOMPLETE)
+    assert needed_by_restores(mirror) == {ids[0], ids[4]}
+    give_up(mirror, last)
+    assert needed_by_restores(mirror) == {ids[4]}
+    step = journal.begin(last, "create", ("person", "a"), {})
+    assert needed_by_restores(mirror) == {ids[0], ids[4]}
+    journal.failed(step, "not carried out")
+    forget_all_but(mirror, store)
+    assert needed_by_restores(mirror) == {ids[4]}
+    assert ids[0] not in {each for each, _ in changes(mirror, "a")}
 
 
 def test_a_restore_whose_snapshot_is_forgotten_before_it_begins_sends_nothing(

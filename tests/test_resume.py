@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ import sqlalchemy as sa
 from alembic import command
 from workplace import Workplace, empty_database, execute, likeness, restore, what_is_there, writes
 
+from sync.kind import Scope
 from sync.kinds import KINDS
 from sync.mirror import schema
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
+from sync.mirror.standing import PastRestore, open_restores
+from sync.mirror.values import Source, Status
 from sync.sandbox import Agent, Fault, FaultSet, Sandbox, World
 
 PROGRAM = str(Path(sys.executable).with_name("aisuru-sync"))
@@ -327,6 +331,138 @@ def test_a_mirror_of_the_version_before_keeps_its_restores(database: str):
         assert kept == [(1, None)]
         assert connection.execute(sa.text("select restore_id from restore_step")).scalar() == 1
     mirror.close()
+
+
+# -- giving one up
+
+
+LOST_THEN_CUT = (
+    Fault("/memori/v2/person/*", "POST", nth=1, status=500, after=True),
+    Fault("/memori/v2/memory/*", "POST", nth=1, **BUSY),
+)
+"""The answer to one call is lost, and nothing can be asked before the restore ends."""
+
+
+def test_a_restore_that_is_given_up_is_closed_and_what_it_began_is_settled_by_the_next(
+    serve, workplace: Workplace, world: World, database: str
+):
+    workplace.database = database
+    with serve(world, faults=FaultSet([*LOST_THEN_CUT])) as sandbox:
+        workplace.settle(sandbox, "concurrency = 1\n")
+        workplace.first_backup()
+        before = what_is_there(world)
+        lose(world)
+        cut(workplace, "--snapshot", "2")
+        sandbox.calls.clear()
+        told = workplace.run("restore", "--give-up", "1")
+        assert told.code == 0
+        assert "restore 1 of Guide, begun 20" in told.out
+        assert "is given up: what it did stays (0 steps), and nothing was sent" in told.out
+        assert "of 1 call nobody knows what came of it: the next restore into Guide" in told.out
+        assert workplace.run("restore", "--give-up", "1", "-q").out.startswith("of 1 call nobody")
+        told = workplace.run("restore", "--give-up", "1", "--json").json
+        assert (told["status"], told["steps"]["begun"]) == ("given_up", 1)
+        assert not sandbox.calls
+        assert restores(workplace) == [(1, "given_up", 2, 1)]
+        assert workplace.run("status", "--json").json["open_restores"] == []
+        workplace.backup()
+        assert workplace.run("prune", "--keep-last", "1").code == 0
+        assert restore(workplace, "--snapshot", "2")["verified"] is True
+    assert what_is_there(world) == before
+    assert restores(workplace) == [(1, "given_up", 2, 1), (2, "complete", 2, 1)]
+    assert workplace.sql("select count(*) from restore_step where status = 'begun'") == [(0,)]
+
+
+def test_what_was_given_up_can_be_gone_on_with_all_the_same(
+    serve, workplace: Workplace, world: World
+):
+    with serve(world, faults=FaultSet([*LOST_THEN_CUT])) as sandbox:
+        workplace.settle(sandbox, "concurrency = 1\n")
+        workplace.first_backup()
+        before = what_is_there(world)
+        lose(world)
+        cut(workplace, "--snapshot", "2")
+        assert workplace.run("restore", "--give-up", "1").code == 0
+        assert restore(workplace, "--resume", "1")["verified"] is True
+    assert what_is_there(world) == before
+    assert restores(workplace) == [(1, "complete", 2, 1)]
+
+
+def test_only_what_came_to_no_end_can_be_given_up(serve, workplace: Workplace, world: World):
+    faults = FaultSet([Fault("/memori/v2/person/*", "POST", nth=1, **BUSY)])
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        workplace.first_backup()
+        lose(world)
+        cut(workplace, "--snapshot", "2")
+
+        def refused(*args: str) -> str:
+            outcome = workplace.run("restore", *args)
+            assert outcome.code == 2
+            return outcome.err
+
+        assert "restores to give up: 1" in refused("--give-up", "7")
+        assert "--give-up does not go with --yes" in refused("--give-up", "1", "--yes")
+        assert "--resume does not go with --give-up" in refused("--give-up", "1", "--resume", "1")
+        restore(workplace, "--resume", "1")
+        assert "there is nothing to give up" in refused("--give-up", "1")
+        assert "there is no restore to give up" in refused("--give-up", "7")
+
+
+def test_a_later_restore_takes_an_earlier_one_up_unless_less_was_asked_for(
+    serve, workplace: Workplace, world: World
+):
+    busy = Fault("/memori/v2/memory/*", "POST", nth=1, times=2, **BUSY)
+
+    def open_ids() -> list[int]:
+        told = workplace.run("status", "--json").json["open_restores"]
+        return [each["restore_id"] for each in told]
+
+    with serve(world, faults=FaultSet([busy])) as sandbox:
+        workplace.settle(sandbox)
+        workplace.first_backup()
+        lose(world)
+        cut(workplace, "--snapshot", "2")
+        restore(workplace, "--snapshot", "2", "--kind", "person")
+        world.agent("Guide").people.popitem()
+        restore(workplace, "--snapshot", "2", "--kind", "person", "--delete-extra")
+        assert open_ids() == [1]
+        cut(workplace, "--snapshot", "2")
+        assert open_ids() == [max(each[0] for each in restores(workplace))]
+        told = workplace.run("restore", "--give-up", str(open_ids()[0]), "--json").json
+        assert told["given_up_with_it"] == [1]
+        assert open_ids() == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "left"),
+    [
+        ({}, {}, [2]),
+        ({"kinds": ["person"]}, {}, [2]),
+        ({}, {"kinds": ["person"]}, [1, 2]),
+        ({"kinds": ["person"]}, {"kinds": ["memory", "person"]}, [2]),
+        ({"kinds": ["memory", "person"]}, {"kinds": ["person"]}, [1, 2]),
+        ({"kinds": ["person"], "keys": ["a"]}, {"kinds": ["person"]}, [2]),
+        ({"kinds": ["person"]}, {"kinds": ["person"], "keys": ["a"]}, [1, 2]),
+        ({"kinds": ["person"], "keys": ["a"]}, {"kinds": ["person"], "keys": ["a", "b"]}, [2]),
+        ({"kinds": ["person"], "keys": ["a"]}, {"kinds": ["memory"], "keys": ["a"]}, [1, 2]),
+        ({"delete_extra": True}, {"delete_extra": False}, [1, 2]),
+        ({"delete_extra": False}, {"delete_extra": True}, [2]),
+        ({"recreate": True}, None, [1, 2]),
+        (None, {}, [2]),
+        (None, {"kinds": ["person"]}, [1, 2]),
+    ],
+)
+def test_a_restore_goes_for_all_of_another_if_it_was_asked_for_no_less(
+    earlier: dict | None, later: dict | None, left: list[int]
+):
+    target, now = Source(1, Scope.MEMORI, "Guide", "g"), datetime.now(UTC)
+
+    def past(number: int, selection: dict | None) -> PastRestore:
+        return PastRestore(number, target, 1, Status.INTERRUPTED, now, now, selection)
+
+    found = open_restores([past(1, earlier), past(2, later)])
+    assert [each.id for each in found] == left
 
 
 # -- where the ids are seen

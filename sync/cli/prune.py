@@ -55,8 +55,8 @@ def command(
 
     Whatever is said, these are never forgotten: the last complete snapshot of each source, also of
     agents that are gone, and the last one in which each kind was seen whole (`latest`); what is
-    newer than that, complete or not (`since`); what restores need that are not complete, and what
-    the last restore of each agent found before it (`restore`); and what a kept one did not see
+    newer than that, complete or not (`since`); what restores need that are open (see `status`), and
+    what the last restore of each agent found before it (`restore`); and what a kept one did not see
     whole, where it was seen whole last (`base`). Older ones that are not complete, or that a
     restore took, are kept only if they are within AGE.
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     click.Option(["--recreate"], is_flag=True, help="Make again what no change can bring back."),
     deletions_option("With --delete-extra: so many of a kind may go."),
     click.Option(["--resume"], type=ID, metavar="ID", help="Go on with this restore."),
+    click.Option(["--give-up"], type=ID, metavar="ID", help="Close this restore as it is."),
     click.Option(["--dry-run"], is_flag=True, help="Show the plan and send nothing."),
     click.Option(["--drill"], is_flag=True, help="Rehearse it all in the sandbox."),
     click.Option(["--yes"], is_flag=True, help="Do not ask."),
@@ -53,6 +54,7 @@ def command(
     keys: tuple[str, ...],
     accepted: tuple[tuple[str, int], ...],
     resume: int | None,
+    give_up: int | None,
     *,
     delete_extra: bool,
     recreate: bool,
@@ -72,7 +74,8 @@ def command(
     now, or 2h for two hours ago. A day is meant to its end.
 
     --resume goes on with a restore that was cut, under its old id and with all that was asked for
-    then. `aisuru-sync status` names those that are not complete.
+    then. `aisuru-sync status` names those that are not complete. --give-up closes one that nobody
+    will go on with: nothing is sent, what it did stays, and prune may forget what it went back to.
 
     Some changes no call can undo: a field that cannot be emptied or changed, the order of media.
     They are named, unless --recreate is given: then such an object is deleted and created again, if
@@ -88,6 +91,7 @@ def command(
     Exit code 6 means: so much would have been deleted that none of that kind was. If it is right,
     say so with --accept-deletions.
     """
+    from sync.cli.giving_up import giving_up
     from sync.cli.progress import progress
     from sync.restore import prepare
     from sync.resume import find_restore
@@ -95,11 +99,10 @@ def command(
     from sync.wanted import choose_snapshot
     from sync.when import moment
 
-    if resume is not None:
-        _goes_with_resume()
-    if dry_run and drill:
-        raise UsageError("give either --dry-run or --drill")
+    _check_company()
     app = door.app()
+    if give_up is not None:
+        return giving_up(app, give_up)
     selection = Selection(
         frozenset(kinds), frozenset(keys), delete_extra, by_kind(accepted), recreate
     )
@@ -147,23 +150,29 @@ def command(
 
 _NAME = 32
 """How much of a name is shown, in characters."""
-_WITH_RESUME = {"resume", "accepted", "dry_run", "yes", "as_json", "config_path", "level"}
+_ALONE = {
+    "resume": "it goes on with what was asked for when the restore began",
+    "give_up": "it only notes that nobody will go on with the restore",
+}
+"""Why options that name a restore go with few others."""
+_WITH_BOTH = {"as_json", "config_path", "level"}
+_WITH = {"resume": {"accepted", "dry_run", "yes", *_WITH_BOTH}, "give_up": _WITH_BOTH}
 
 
-def _goes_with_resume() -> None:
-    """Raise `UsageError` if the call asks anew for what was asked for when a restore began."""
+def _check_company() -> None:
+    """Raise `UsageError` if options are given that do not go together."""
     context = click.get_current_context()
-    said = [
-        each.opts[0]
+    said = {
+        each.name: each.opts[0]
         for each in context.command.params
-        if each.name not in _WITH_RESUME
-        and context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
-    ]
-    if said:
-        raise UsageError(
-            f"--resume does not go with {', '.join(said)}",
-            "it goes on with what was asked for when the restore began",
-        )
+        if context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+    }
+    for name, why in _ALONE.items():
+        others = [option for other, option in said.items() if other not in (name, *_WITH[name])]
+        if name in said and others:
+            raise UsageError(f"{said[name]} does not go with {', '.join(others)}", why)
+    if context.params["dry_run"] and context.params["drill"]:
+        raise UsageError("give either --dry-run or --drill")
 
 
 def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") -> Reply:

@@ -145,8 +145,8 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
     for restore in standing.restores:
         begun = f"restore {restore.id} of {restore.target.name}, begun {_day(restore.started_at)}"
         is_alive = restore.status == "running"
-        go_on = "" if is_alive else f": `restore --resume {restore.id}` goes on from there"
-        yield f"{begun}, is {restore.status}{go_on}"
+        go_on = f": `restore --resume {restore.id}` goes on from there, `--give-up` closes it"
+        yield f"{begun}, is {restore.status}{'' if is_alive else go_on}"
 
 
 def _stale_kinds(each: "SourceStatus") -> Iterator[str]:

@@ -9,6 +9,7 @@ tables, whether it is then only counted or really removed; memory does not grow 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -20,7 +21,7 @@ from sync.mirror.bulk import analyse, as_parameter, given, load
 from sync.mirror.database import BATCH, writing, writing_durably
 from sync.mirror.journal import BEGUN
 from sync.mirror.mirror import Mirror
-from sync.mirror.standing import dead, is_fresh
+from sync.mirror.standing import PastRestore, dead, is_fresh, open_restores, restores
 from sync.mirror.tables import ID, is_backup
 from sync.mirror.values import Status
 from sync.retention import Sight
@@ -74,27 +75,26 @@ def sights(mirror: Mirror) -> list[Sight]:
 
 
 def needed_by_restores(mirror: Mirror) -> set[int]:
-    """The snapshots that a restore needs which can be gone on with, or has left calls open.
+    """The snapshots that a restore needs which is open, or has left calls open.
 
-    What the last restore into an agent found there stays as well: it is the way back from it.
+    What the last restore into an agent found there stays as well: it is the way back from it. If it
+    took up others that had come to no end, so does what they found.
     """
-    restore, step = mirror.tables.restore, mirror.tables.restore_step
-    listed = sa.func.coalesce(restore.c.resumed_snapshot_id, restore.c.before_snapshot_id)
-    is_open = sa.or_(
-        restore.c.status != Status.COMPLETE,
-        sa.exists().where(step.c.restore_id == restore.c.id, step.c.status == BEGUN),
-    )
-    ids = ("wanted_snapshot_id", "before_snapshot_id", "resumed_snapshot_id")
-    last = sa.select(sa.func.max(listed)).group_by(restore.c.source_id)
-    found_there = (restore.c.before_snapshot_id, restore.c.resumed_snapshot_id)
-    queries = [
-        sa.select(*(restore.c[name] for name in ids)).where(is_open),
-        # One that was gone on with is as young as its last listing.
-        sa.select(*found_there).where(listed.in_(last)),
-    ]
-    with mirror.engine.connect() as connection:
-        found = (row for query in queries for row in connection.execute(query))
-        return {each for row in found for each in row if each is not None}
+    step = mirror.tables.restore_step
+    with_calls = sa.select(step.c.restore_id).distinct().where(step.c.status == BEGUN)
+    past = restores(mirror)
+    needing = {each.id for each in open_restores(past)}
+    needing.update(row.restore_id for row in mirror.all(with_calls))
+    needed = {each.snapshot_id for each in past if each.id in needing}
+    way_back: dict[int, list[PastRestore]] = {}
+    for each in past:
+        before = way_back.get(each.target.id, [])
+        way_back[each.target.id] = (
+            [*before, each] if before and not before[-1].is_closed else [each]
+        )
+    ways = chain.from_iterable(way_back.values())
+    listed = (*(each for each in past if each.id in needing), *ways)
+    return needed.union(*(each.listed_ids for each in listed))
 
 
 @dataclass(frozen=True)

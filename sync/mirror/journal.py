@@ -225,6 +225,15 @@ class Journal:
         )
         return {(row.kind, row.old_key) for row in self._mirror.rows(query)}
 
+    def steps(self, restore_id: int) -> dict[str, int]:
+        """{status: how many steps of a restore have it}."""
+        step = self._tables.restore_step
+        query = sa.select(step.c.status, sa.func.count().label("steps")).where(
+            step.c.restore_id == restore_id
+        )
+        found = self._mirror.rows(query.group_by(step.c.status))
+        return {row.status: row.steps for row in found}
+
     def _map(self, connection: sa.Connection, ident: Ident, new_key: str) -> None:
         if ident[1] == new_key:
             return

@@ -1,6 +1,6 @@
 """How things stand: when each kind was seen whole, what is missing or left open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,9 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.tables import is_backup
 from sync.mirror.values import Snapshot, Source, Status, parsed, snapshot_of
 
+_NARROWING, _WISHES = ("kinds", "keys"), ("delete_extra", "recreate")
+"""What a selection says: to what it is narrowed down, if at all, and what is asked for besides."""
+
 
 @dataclass(frozen=True)
 class PastRestore:
@@ -23,6 +26,7 @@ class PastRestore:
     Attributes:
         target: the Memori that things came back into.
         snapshot_id: of the snapshot that it went back to.
+        listed_ids: of the listings taken before it began, and before it went on last.
         finished_at: None if it came to no end.
         selection: what of it was asked for, as the journal was told; None if that was not kept.
     """
@@ -34,6 +38,20 @@ class PastRestore:
     started_at: datetime
     finished_at: datetime | None
     selection: Mapping[str, Any] | None
+    listed_ids: tuple[int, ...] = ()
+
+    @property
+    def is_closed(self) -> bool:
+        """Has it come to its end, or will it come to none?"""
+        return self.status in (Status.COMPLETE, Status.GIVEN_UP)
+
+    def goes_for(self, earlier: "PastRestore") -> bool:
+        """Is all that an earlier restore of the same target went for asked for here, too?"""
+        mine, its = self.selection or {}, earlier.selection or {}
+        return all(mine.get(name) or not its.get(name) for name in _WISHES) and all(
+            not mine.get(name) or (its.get(name) and {*its[name]} <= {*mine[name]})
+            for name in _NARROWING
+        )
 
 
 def last_seen_whole(mirror: Mirror) -> dict[tuple[int, str], datetime]:
@@ -107,15 +125,29 @@ def restores(mirror: Mirror) -> list[PastRestore]:
             started_at=row.started_at,
             finished_at=row.finished_at,
             selection=parsed(row.selection),
+            listed_ids=tuple(
+                each for each in (row.before_snapshot_id, row.resumed_snapshot_id) if each
+            ),
         )
         for row in mirror.rows(query)
     ]
 
 
-def open_restores(mirror: Mirror) -> list[PastRestore]:
-    """Restores that are not complete, and that no later one has taken up."""
-    last = {each.target.id: each for each in restores(mirror)}
-    return [each for each in last.values() if each.status is not Status.COMPLETE]
+def open_restores(past: Sequence[PastRestore]) -> list[PastRestore]:
+    """Restores that are neither complete nor given up, and that no later one has taken up. Pure.
+
+    Args:
+        past: all of them, in their order.
+    """
+    return [
+        each
+        for place, each in enumerate(past)
+        if not each.is_closed
+        and not any(
+            later.target.id == each.target.id and later.goes_for(each)
+            for later in past[place + 1 :]
+        )
+    ]
 
 
 @dataclass(frozen=True)

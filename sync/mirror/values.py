@@ -22,6 +22,7 @@ class Status(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     FORGOTTEN = "forgotten"
+    GIVEN_UP = "given_up"
 
 
 class Reason(StrEnum):
