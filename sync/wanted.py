@@ -1,6 +1,6 @@
 """What a restore goes back to: a snapshot, the objects it saw, and the files they need."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -110,6 +110,27 @@ def is_usable(snapshot: Snapshot) -> bool:
     has_seen = any(each.status is Status.COMPLETE for each in snapshot.kinds.values())
     is_kept = snapshot.status not in (Status.RUNNING, Status.FORGOTTEN)
     return has_seen and is_kept and snapshot.is_backup
+
+
+def forgotten_since(
+    snapshots: Iterable[Snapshot], chosen: Snapshot, at: datetime
+) -> list[Snapshot]:
+    """The backups that a prune forgot, nearer to a time than the one that is taken for it. Pure.
+
+    Args:
+        snapshots: of any source, oldest first.
+        chosen: the last one that is kept up to that time.
+        at: the time that was asked for.
+    """
+    return [
+        each
+        for each in snapshots
+        if each.source == chosen.source
+        and each.status is Status.FORGOTTEN
+        and each.is_backup
+        and each.id > chosen.id
+        and each.started_at <= at
+    ]
 
 
 @dataclass(frozen=True)

@@ -581,6 +581,27 @@ def test_what_a_kept_snapshot_did_not_see_whole_comes_back_as_before(
     assert work.run("restore", "--snapshot", "4", "--dry-run", "--json").json == plan
 
 
+def test_what_is_asked_for_by_time_says_if_nearer_snapshots_were_forgotten(
+    work: Workplace, world: World, tmp_path: Path
+):
+    work.first_backup()
+    back_up_thrice(work, world)
+    work.backup()
+    execute(work, "update snapshot set status = 'forgotten' where run_id in (2, 3)")
+    lines = (
+        "restore --dry-run",
+        "restore --drill -q",
+        f"export {tmp_path}/{{}}",
+        "show person p-anna-1",
+    )
+    for line in lines:
+        told = work.run(*line.format("then").split(), "--at", "2026-11-24").err
+        assert "note: Guide is taken as of snapshot 2 of 20" in told, line
+        assert "nearer ones were forgotten: 4, 6" in told, line
+        assert ("owner is taken as of snapshot 1 of" in told) is line.startswith("export"), line
+        assert "nearer ones" not in work.run(*line.format("now").split(), "--at", "now").err, line
+
+
 def test_the_way_back_from_a_restore_that_was_gone_on_with_last_is_kept(
     work: Workplace, world: World, sandbox: Sandbox, serve: Callable[..., Sandbox]
 ):

@@ -52,7 +52,7 @@ def command(
 
     from sync.check import HINT
     from sync.cli.progress import progress
-    from sync.cli.report import source_json
+    from sync.cli.report import source_json, tell_forgotten
     from sync.export.choice import choose
     from sync.export.job import export
     from sync.export.output import check_path
@@ -64,6 +64,8 @@ def command(
     app = door.app()
     with app.reading() as mirror, progress() as watch:
         choice = choose(mirror, app.kinds, memori, snapshot_id, when)
+        parts = [*([choice.account] if choice.account else []), *choice.agents]
+        tell_forgotten(door, mirror.snapshots(), (each.snapshot for each in parts), when)
         done = export(mirror, app.store, app.kinds, choice, to, shows_pins=shows_pins, watch=watch)
     sources = [
         {

@@ -1,19 +1,24 @@
 """How sources and snapshots are told: as JSON (design 9), as tables and in lines."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sync.cli.door import table
+from sync.cli.door import Door, table
 from sync.fetch import FAILED
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
 from sync.outcome import FileTrouble
-from sync.wanted import Age
+from sync.wanted import Age, forgotten_since
 from sync.when import local
 from sync.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+_SOME = 5
+"""How many ids of snapshots are worth reading."""
 
 
 def source_json(source: Source) -> dict[str, Any]:
@@ -135,6 +140,26 @@ def ages_lines(ages: Mapping[str, Age]) -> list[str]:
         elif age.why:
             lines.append(f"{kind} was never seen whole: {age.why}")
     return lines
+
+
+def tell_forgotten(
+    door: Door, snapshots: Sequence[Snapshot], chosen: Iterable[Snapshot], at: datetime | None
+) -> None:
+    """Tell where a prune forgot what was nearer to the time that was asked for, if one was.
+
+    Args:
+        door: to tell it at, on stderr.
+        snapshots: all that there are.
+        chosen: those that were taken for that time.
+        at: the time.
+    """
+    for each in chosen if at else ():
+        if at and (nearer := forgotten_since(snapshots, each, at)):
+            ids = ", ".join(str(one.id) for one in nearer[-_SOME:])
+            ids = f"{len(nearer)}, the last {ids}" if len(nearer) > _SOME else ids
+            taken = f"snapshot {each.id} of {local(each.started_at)}"
+            name = each.source.name
+            door.tell(f"note: {name} is taken as of {taken}; nearer ones were forgotten: {ids}")
 
 
 def snapshots_table(snapshots: Iterable[Snapshot]) -> "RenderableType":

@@ -93,6 +93,7 @@ def command(
     """
     from sync.cli.giving_up import giving_up
     from sync.cli.progress import progress
+    from sync.cli.report import tell_forgotten
     from sync.restore import prepare
     from sync.resume import find_restore
     from sync.selection import Selection, check_selection
@@ -114,6 +115,7 @@ def command(
         else:
             when = None if at is None else moment(at)
             snapshot = choose_snapshot(mirror, memori, snapshot_id, when)
+            tell_forgotten(door, mirror.snapshots(), [snapshot], when)
         into = into or snapshot.source.remote_id
         is_copy = into not in (snapshot.source.remote_id, snapshot.source.name)
         check_selection(mirror, app.kinds, snapshot, selection, is_copy=is_copy)

@@ -25,7 +25,7 @@ def command(
     An object that a restore brought back under another key is found under any of its keys.
     PINs are kept in the mirror, but shown as stars.
     """
-    from sync.cli.report import source_json
+    from sync.cli.report import source_json, tell_forgotten
     from sync.history import show
     from sync.when import moment
 
@@ -33,6 +33,9 @@ def command(
     with app.reading() as mirror:
         when = None if at is None else moment(at)
         shown = show(mirror, app.kinds, kind, key, snapshot_id=snapshot_id, at=when, memori=memori)
+        snapshots = mirror.snapshots() if when else []
+        chosen = (each for each in snapshots if each.id == shown.snapshot_id)
+        tell_forgotten(door, snapshots, chosen, when)
     data = {
         "source": source_json(shown.source),
         "kind": kind,
