@@ -7,10 +7,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from test_commands import PROGRAM
-from workplace import Workplace
+from workplace import Workplace, add_people
 
 from sync.sandbox import Sandbox, World
+
+VISITOR = "4f0c2a4e-8f5b-4c53-9d57-7a1f0a8d2b11"
 
 
 def at_a_terminal(work: Workplace, *args: str, types: str = "", code: int = 0) -> str:
@@ -70,6 +73,48 @@ def test_a_restore_asks_before_it_sends_anything(work: Workplace, sandbox: Sandb
     assert re.search(r"create +person +Anna", agreed)
     assert "verified" in agreed
     assert len(people) == 2
+
+
+def numberless(shown: str) -> str:
+    """What was shown, as every run shows it."""
+    return re.sub(r"snapshot \d+", "snapshot N", shown).replace("\r", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "indent", "part"),
+    [
+        ("backup", 6, 4, "of Guide, person: 30 of 33 are not there"),
+        ("snapshots", 0, 4, "of Guide, person: 30 of 33 are not there"),
+        ("status", 0, 4, "Guide: localization_key, custom_word"),
+        ("restore --dry-run", 0, 6, f"  person {VISITOR}"),
+    ],
+)
+def test_a_reason_that_is_wider_than_the_terminal_goes_on_with_an_indent(
+    work: Workplace, world: World, line: str, code: int, indent: int, part: str
+):
+    guide = world.agent("Guide")
+    add_people(guide, 30)
+    visitor = {"personID": VISITOR, "personType": "Receiver", "name": "A visitor from far away"}
+    guide.people[VISITOR] = {**visitor, "pin": "000000", "tag": "far"}
+    work.first_backup()
+    guide.people[VISITOR]["information"] = "which no call can make empty again"
+    for each in range(30):
+        del guide.people[f"p-new-{each}"]
+    if line != "backup":
+        work.backup(code=6)
+    if line == "status":
+        work.backup("--kind", "memory")
+    in_pipe = numberless(work.run(*line.split()).out).splitlines()
+    shown = numberless(at_a_terminal(work, *line.split(), code=code)).splitlines()
+    (whole,) = [each for each in in_pipe if part in each]
+    assert len(whole) > 80
+    begin = next(n for n, each in enumerate(shown) if part[:30] in each)
+    end = begin + 1
+    while shown[end : end + 1] and shown[end].startswith(" " * indent) and end < begin + 9:
+        end += 1
+    assert end > begin + 1
+    assert " ".join(each.strip() for each in shown[begin:end]) == whole.strip()
+    assert max(map(len, shown[begin:end])) <= 80
 
 
 def test_whoever_closes_its_output_hears_nothing_and_it_ends_as_ever():

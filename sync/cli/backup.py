@@ -59,5 +59,6 @@ def command(
         },
         text=table,
         exit_code=result.exit_code,
+        is_prose=True,
         trouble=gone,
     )

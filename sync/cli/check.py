@@ -95,5 +95,6 @@ def command(door: Door, percent: float, *, is_remote: bool) -> Reply:
             f"{summary}: {verdict}",
         ],
         exit_code=worst([*codes, *(each.exit_code for each in failures)]),
+        is_prose=True,
         trouble=(),
     )

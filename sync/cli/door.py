@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ class Reply:
         data: for machines: what the JSON document holds after `command` and `exit_code`;
             iterators are told as lists.
         text: for people: lines and tables, shown as they come.
+        is_prose: its lines are sentences, which a terminal gets broken to its width.
         trouble: what of it --quiet shows where all went well; None if all of it was asked for.
         then: what goes on after it was told.
     """
@@ -49,6 +51,7 @@ class Reply:
     data: Mapping[str, Any]
     text: Iterable["RenderableType"] = ()
     exit_code: int = 0
+    is_prose: bool = False
     trouble: Iterable["RenderableType"] | None = None
     then: Callable[[], None] | None = None
 
@@ -70,7 +73,7 @@ class Door:
 
     def draw(self, text: Sequence["RenderableType"]) -> None:
         """Show lines and tables on stderr, where questions are asked."""
-        for piece in _drawn(text):
+        for piece in _drawn(text, is_prose=True):
             click.echo(piece, nl=False, err=True)
 
     def config(self) -> "Config":
@@ -156,7 +159,7 @@ def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
             shown = reply.text
             if reply.trouble is not None and door.level == _QUIET and not reply.exit_code:
                 shown = reply.trouble
-            for piece in _drawn(shown):
+            for piece in _drawn(shown, is_prose=reply.is_prose):
                 click.echo(piece, nl=False)
         sys.stdout.flush()
         door.has_told = True
@@ -167,7 +170,7 @@ def _tell(door: Door, reply: Reply, *, as_json: bool) -> None:
             raise StorageError(f"cannot write the result: {error.strerror}") from None
 
 
-def _drawn(text: Iterable["RenderableType"]) -> Iterator[str]:
+def _drawn(text: Iterable["RenderableType"], *, is_prose: bool) -> Iterator[str]:
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()
@@ -183,10 +186,22 @@ def _drawn(text: Iterable["RenderableType"]) -> Iterator[str]:
         with console.capture() as capture:
             if isinstance(each, str):
                 # What is copied or searched for must not be broken into lines.
-                console.print(printable(each), soft_wrap=True)
+                lines = printable(each).split("\n")
+                if is_prose and is_terminal:
+                    lines = [_broken(line, console.width) for line in lines]
+                console.print("\n".join(lines), soft_wrap=True)
             else:
                 console.print(each)
         yield capture.get()
+
+
+def _broken(line: str, width: int) -> str:
+    """A sentence in lines of a width, all but the first indented; words stay whole."""
+    indent = line[: len(line) - len(line.lstrip())] + "    "
+    lines = textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)
 
 
 def _columns() -> int:

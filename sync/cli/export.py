@@ -93,7 +93,7 @@ def command(
     if done.lacks and app.store.is_missing():
         text.append(f"{app.store.root} is not there; {HINT}")
     code = _exit_code(done, choice.left_out)
-    return Reply(data, text, code, trouble=_doubts(done, choice))
+    return Reply(data, text, code, is_prose=True, trouble=_doubts(done, choice))
 
 
 def _exit_code(done: "Exported", left_out: Sequence[str]) -> int:

@@ -40,5 +40,6 @@ def giving_up(app: App, restore_id: int) -> Reply:
             "given_up_with_it": list(given_up.with_it),
         },
         text=[*text, *trouble],
+        is_prose=True,
         trouble=trouble,
     )

@@ -89,6 +89,7 @@ def command(
             "bytes": found.bytes,
         },
         text=_text(found, dry_run=dry_run),
+        is_prose=True,
         trouble=None if dry_run else _unsure(found),
     )
 

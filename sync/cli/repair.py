@@ -38,5 +38,6 @@ def command(door: Door) -> Reply:
         text=[*text, summary],
         # What was in the way comes first: without it there may be no damage left.
         exit_code=result.error.exit_code if result.error else worst(codes),
+        is_prose=True,
         trouble=text,
     )

@@ -128,7 +128,8 @@ def command(
             restore = prepare(hands, snapshot, selection, watch, resumed)
         shown = plan_text(restore, app.kinds)
         if dry_run:
-            return Reply(data={**_head(restore), **_plan_json(restore.plan, app.kinds)}, text=shown)
+            planned = {**_head(restore), **_plan_json(restore.plan, app.kinds)}
+            return Reply(data=planned, text=shown, is_prose=True)
         if resumed and resumed.is_complete and restore.plan.steps:
             raise UsageError(
                 f"restore {resume} was complete, and {restore.target.name!r} has changed since:"
@@ -146,6 +147,7 @@ def command(
         data=_result_json(restore, result),
         text=[*shown, *_result_text(restore, result)],
         exit_code=result.exit_code,
+        is_prose=True,
         trouble=_losses_text(restore, result.remaining.losses),
     )
 
@@ -196,6 +198,7 @@ def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") 
             f"Nothing was sent to the remote: {restore.target.name!r} is there as it was.",
         ],
         exit_code=result.exit_code,
+        is_prose=True,
         trouble=_losses_text(restore, result.remaining.losses),
     )
 

@@ -34,4 +34,5 @@ def command(door: Door, memori: str | None, limit: int | None, *, with_forgotten
     return Reply(
         data={"snapshots": [snapshot_json(each, kinds=True) for each in found]},
         text=[snapshots_table(found), *limits_of(found, app.kinds), *errors_of(found)],
+        is_prose=True,
     )

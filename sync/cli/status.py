@@ -46,6 +46,7 @@ def command(door: Door, max_age: str | None) -> Reply:
         data={**_json(standing), "too_old": [_name(each) for each in too_old]},
         text=text,
         exit_code=TOO_OLD if is_too_old else 0,
+        is_prose=True,
     )
 
 
