@@ -470,10 +470,10 @@ def test_the_database_password_is_not_shown(work: Workplace):
     assert "localhost/aisuru" in out
 
 
-def test_the_sandbox_serves_until_it_is_stopped_and_can_save_its_world(tmp_path: Path):
-    saved = tmp_path / "world.json"
+def serve_a_world(*args: str) -> dict[str, str]:
+    """Run the sandbox as a process of its own, ask how it is, and stop it; returns what it told."""
     process = subprocess.Popen(
-        command(f"sandbox --port 0 --json --save {saved}"),
+        [*command("sandbox --port 0 --json"), *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -485,7 +485,22 @@ def test_the_sandbox_serves_until_it_is_stopped_and_can_save_its_world(tmp_path:
     _, err = process.communicate(timeout=60)
     assert answer["resultCode"] == 0
     assert process.returncode == 0, err
-    assert World.load(saved).account.user_name == document["user"]
+    return document
+
+
+def test_the_sandbox_serves_until_it_is_stopped_and_goes_on_with_a_world_that_was_edited(
+    tmp_path: Path,
+):
+    saved, again = tmp_path / "world.json", tmp_path / "again.json"
+    told = serve_a_world("--save", str(saved))
+    assert World.load(saved).account.user_name == told["user"]
+    world = json.loads(saved.read_text())
+    agent = next(iter(world["agents"].values()))
+    title, memory = "Edited by hand", next(iter(agent["memories"].values()))
+    memory["title"] = title
+    saved.write_text(json.dumps(world))
+    serve_a_world(str(saved), "--save", str(again))
+    assert again.read_text().count(title) == 1
 
 
 def test_the_sandbox_says_when_it_cannot_serve(tmp_path: Path, capsys):

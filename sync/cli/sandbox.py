@@ -31,7 +31,8 @@ def command(door: Door, world: Path | None, port: int, save: Path | None) -> Rep
     """Run an AIsuru remote on this machine until Ctrl-C: the demo account, or WORLD (JSON).
 
     It speaks the API of Engine and Backend, refuses what they refuse, and listens on 127.0.0.1
-    only. To go on later where it ended: sandbox world.json --save world.json
+    only. Whatever is changed in it is gone at its end, unless --save writes it. That file may be
+    edited. To go on later where it ended: sandbox world.json --save world.json
     """
     from sync.sandbox import Sandbox, World, demo_world
 
