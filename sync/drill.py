@@ -71,7 +71,7 @@ def drill(
             own = secrets.token_urlsafe()
             _copy_mirror(hands, snapshot, _database(folder))
             world = _world(hands, store, own)
-            world.assets = _unlisted(hands, before.unlisted) | world.assets
+            world.assets = _unlisted(hands, before.there.unlisted) | world.assets
         # From here on the remote is out of reach: its session is closed.
         with _as_drill(), _served(world) as url:
             stage = _Stage(app.config, hands, folder, url, own)

@@ -52,17 +52,21 @@ class Terms:
         chosen: only these come back, with their children and whatever they refer to that is
             missing; None for all.
         only_made: these are made if they are missing, but never changed: they are another's.
+        damaged: what was there, but is not known any more: nothing is done to it.
         surplus: kinds whose live objects are deleted if they are not wanted.
-        spared: live objects that nothing is known of, so that they are not too much either.
         recreate: what an update cannot bring back is deleted and created again, if nothing can get
             lost by that.
     """
 
     chosen: Collection[Ident] | None = None
     only_made: Collection[Ident] = ()
+    damaged: Collection[Ident] = ()
     surplus: Collection[str] = ()
-    spared: Collection[Ident] = ()
     recreate: bool = False
+
+    def takes(self, ident: Ident) -> bool:
+        """Is an object meant, by itself?"""
+        return self.chosen is None or ident in self.chosen
 
 
 ALL = Terms()
@@ -124,7 +128,10 @@ def plan(
             reason = f"the order of its {len(family)} media cannot be restored"
             losses.append(Loss(parent, reason))
         steps |= made or {}
-    claimed = {*terms.spared, *((name, key) for (name, _), key in matches.items())}
+    reason = "what is stored of it is damaged, see: aisuru-sync check"
+    losses += [Loss(ident, reason) for ident in sorted(terms.damaged) if terms.takes(ident)]
+    known = {**matches, **{ident: follow(ident, successors, live) for ident in terms.damaged}}
+    claimed = {(name, key) for (name, _), key in known.items()}
     extras = {ident: None for ident in live if ident not in claimed}
     going = {name: kind for name, kind in kinds.items() if name in terms.surplus}
     return Plan(

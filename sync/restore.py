@@ -94,86 +94,92 @@ def prepare(
         UsageError: there is no such thing to restore.
         BadAnswer: the Memori cannot be listed so that it can be trusted.
     """
-    mirror, target = hands.mirror, hands.target
+    mirror = hands.mirror
     # It was chosen before the mirror was locked.
     mirror.past.check_kept(snapshot.id)
     kinds = taking_part(hands.kinds)
-    owner = owner_of(mirror)
     check_kinds(selection, restorable(kinds))
-    wanted = read_wanted(mirror, kinds, owner, snapshot, target, selection.kinds)
+    wanted = read_wanted(mirror, kinds, owner_of(mirror), snapshot, hands.target, selection.kinds)
     chosen = choose(selection, wanted, snapshot)
-    is_copy = target.remote_id != snapshot.source.remote_id
-    journal = Journal(mirror, target, wanted.copied if is_copy else ())
-    files = wanted.foreign if is_copy else frozenset(wanted.objects)
-    there = Target(mirror, target, owner, kinds, journal, files)
-    before_id = _list_again(hands, there, Reason.BEFORE_RESTORE, watch)
-    settle(hands, there)
-    theirs = {ident: wanted.objects[ident] for ident in sorted(wanted.unlisted)}
-    there = replace(there, unlisted=find_unlisted(hands, there, theirs))
+    there, before_id = _list_anew(hands, kinds, snapshot, wanted, watch)
+    # Nobody else writes to the mirror meanwhile.
+    live = there.live(wanted.objects)
+    if resumed:
+        resumed = resumed.settled(there.journal, live)
+        selection = resumed.selection
     considered = {name: each for name, each in kinds.items() if selection.takes(each)}
     old = ages(mirror.snapshots(), snapshot, considered)
-    if resumed:
-        resumed = resumed.settled(journal, there.live())
-        selection = resumed.selection
-    return Restore(hands, there, snapshot, wanted, chosen, old, before_id, selection, resumed)
+    surplus = _surplus(selection, kinds, old)
+    going = {name for name, why in surplus.items() if not why}
+    terms = Terms(chosen, wanted.foreign, wanted.damaged, going, selection.recreate)
+    made = _plan(there, wanted, live, terms)
+    doubted = _too_many(made, live, kinds, Acceptance(selection.accepted))
+    if doubted:
+        terms = replace(terms, surplus=going - doubted.keys())
+        made = _plan(there, wanted, live, terms)
+    held = {name: why for name, why in {**surplus, **doubted}.items() if why}
+    return Restore(
+        hands=hands,
+        there=there,
+        snapshot=snapshot,
+        selection=selection,
+        resumed=resumed,
+        undoes=_undone_by(snapshot, hands.target, restores(mirror)),
+        wanted=wanted,
+        ages=old,
+        before_id=before_id,
+        live=live,
+        terms=terms,
+        plan=made,
+        held=held,
+        held_code=GUARDED if doubted else PARTIAL if held else 0,
+    )
 
 
+@dataclass(frozen=True)
 class Restore:
     """One restore of one Memori that is prepared: look at `plan`, then `replay`.
 
     Attributes:
-        target: the Memori that things come back into.
+        hands: to work with.
+        there: what things come back into.
         snapshot: what they come back from.
-        ages: how old each kind is that it is compared with.
-        plan: what will be done.
+        selection: what of it.
         resumed: the earlier restore that is gone on with, or None.
-        unlisted: files of others that are there, though no list of the account shows them.
         undoes: the restore that went back to another snapshot since this one was taken, or None.
+        wanted: what was there.
+        ages: how old each kind is that it is compared with.
+        before_id: the snapshot of what is there now.
+        live: what is there now.
+        terms: what the plan may do.
+        plan: what will be done.
+        held: {kind: why nothing of it is deleted}, although it was asked for.
+        held_code: what that means for the end; 0 if nothing is held.
     """
 
-    def __init__(
-        self,
-        hands: Hands,
-        there: Target,
-        snapshot: Snapshot,
-        wanted: Wanted,
-        chosen: set[Ident] | None,
-        ages: Mapping[str, Age],
-        before_id: int,
-        selection: Selection,
-        resumed: Resumption | None,
-    ) -> None:
-        self.target = there.source
-        self.snapshot = snapshot
-        self.ages = ages
-        self._hands = hands
-        self._there = there
-        self._wanted = wanted
-        self._chosen = chosen
-        self._before_id = before_id
-        self._selection = selection
-        self.resumed = resumed
-        self.unlisted = there.unlisted
-        self.undoes = _undone_by(snapshot, there.source, restores(hands.mirror))
-        self._surplus = _surplus(selection, there.kinds, ages) if selection.delete_extra else {}
-        # Nobody else writes to the mirror meanwhile.
-        self._live = there.live(wanted.objects)
-        self.plan = self._plan(self._live)
-        held = _too_many(self.plan, self._live, there.kinds, Acceptance(selection.accepted))
-        if held:
-            self._surplus |= held
-            self.plan = self._plan(self._live)
-        self._held_code = GUARDED if held else PARTIAL if self.held else 0
+    hands: Hands
+    there: Target
+    snapshot: Snapshot
+    selection: Selection
+    resumed: Resumption | None
+    undoes: PastRestore | None
+    wanted: Wanted
+    ages: Mapping[str, Age]
+    before_id: int
+    live: Objects
+    terms: Terms
+    plan: Plan
+    held: Mapping[str, str]
+    held_code: int
 
     @property
-    def held(self) -> dict[str, str]:
-        """{kind: why nothing of it is deleted}, although it was asked for."""
-        return {name: why for name, why in self._surplus.items() if why}
+    def target(self) -> Source:
+        """The Memori that things come back into."""
+        return self.there.source
 
     def name_of(self, ident: Ident) -> str:
         """What a wanted object is called, or ""."""
-        kind = self._there.kinds[ident[0]]
-        return kind.name_of(self._wanted.objects.get(ident, {}))
+        return self.there.kinds[ident[0]].name_of(self.wanted.objects.get(ident, {}))
 
     def replay(self, watch: Watch) -> RestoreResult:
         """Do what was planned, then list again and compare.
@@ -186,11 +192,11 @@ class Restore:
         """
         if not self.plan.steps:
             return self._nothing_done()
-        hands, there = self._hands, self._there
+        hands, there = self.hands, self.there
         restore_id = self._begin()
         self._recognise()
         password = self._password()
-        replay = Replay(hands, there, restore_id, self.plan, self._wanted, self._live, password)
+        replay = Replay(hands, there, restore_id, self.plan, self.wanted, self.live, password)
         failures: list[Failure] = []
         try:
             with closing(replay.run()) as tried:
@@ -198,7 +204,7 @@ class Restore:
                     watch(self.target.name, "restore", number, len(self.plan.steps))
                     if reason:
                         failures.append(Failure(step, reason))
-            _list_again(hands, there, Reason.AFTER_RESTORE, watch)
+            _take_snapshot(hands, there, Reason.AFTER_RESTORE, watch)
             # A call whose answer was lost may have been carried out.
             settle(hands, there)
         except SyncError as error:
@@ -215,15 +221,15 @@ class Restore:
 
     def _begin(self) -> int:
         """Note that it begins, or goes on; returns its id."""
-        journal = self._there.journal
+        journal = self.there.journal
         if self.resumed is None:
-            return journal.start(self.snapshot.id, self._before_id, vars(self._selection))
-        self.resumed.note(journal, self._before_id)
+            return journal.start(self.snapshot.id, self.before_id, vars(self.selection))
+        self.resumed.note(journal, self.before_id)
         return self.resumed.past.id
 
     def _recognise(self) -> None:
         """Note which objects someone made again by hand."""
-        journal, live = self._there.journal, self._live
+        journal, live = self.there.journal, self.live
         successors = journal.successors()
         journal.recognise(
             {
@@ -239,41 +245,42 @@ class Restore:
             return self._result(None)
         result = self._result(self.resumed.past.id)
         if not self.resumed.is_complete:
-            self._there.journal.finish(self.resumed.past.id, result.status)
+            self.there.journal.finish(self.resumed.past.id, result.status)
         return result
 
     def _result(self, restore_id: int | None, failures: Sequence[Failure] = ()) -> RestoreResult:
         """Compare what was wanted with what is there now."""
-        live = self._there.live(self._wanted.objects)
-        remaining = self._plan(live)
+        live = self.there.live(self.wanted.objects)
+        remaining = _plan(self.there, self.wanted, live, self.terms)
         made = [step.ident for step in self.plan.steps if step.op == CREATE]
-        lacking = (Loss(each, why) for each in made for why in lacks(self._there.kinds[each[0]]))
+        lacking = (Loss(each, why) for each in made for why in lacks(self.there.kinds[each[0]]))
         losses = dict.fromkeys((*remaining.losses, *lacking))
         remaining = replace(remaining, losses=tuple(losses))
         open_still = {step.ident for step in remaining.steps}
         left = tuple(each for each in failures if each.step.ident in open_still)
         damaged = tuple(self._files_that_differ(remaining, live))
+        is_any_unknown = any(map(self.terms.takes, self.wanted.damaged))
         return RestoreResult(
             restore_id=restore_id,
             done=len(self.plan.steps) - len(left),
             failures=left,
             remaining=remaining,
             damaged=damaged,
-            held_code=self._held_code,
-            verified=not (remaining.steps or damaged or self._damaged),
+            held_code=self.held_code,
+            verified=not (remaining.steps or damaged or is_any_unknown),
         )
 
     def _files_that_differ(self, plan: Plan, live: Objects) -> Iterator[Ident]:
         """Files that are there, but not with the bytes that were backed up."""
         pairs = {}
         for (name, key), live_key in plan.matches.items():
-            is_chosen = self._chosen is None or (name, key) in self._chosen
-            if is_chosen and is_file(self._there.kinds[name]):
-                before = files_of(self._there.kinds[name], self._wanted.objects[name, key])
-                now = files_of(self._there.kinds[name], live[name, live_key])
+            kind = self.there.kinds[name]
+            if self.terms.takes((name, key)) and is_file(kind):
+                before = files_of(kind, self.wanted.objects[name, key])
+                now = files_of(kind, live[name, live_key])
                 for one, other in zip(before, now, strict=False):
                     pairs[name, key] = (one.key, other.key)
-        stored = self._hands.mirror.stored_files({each for both in pairs.values() for each in both})
+        stored = self.hands.mirror.stored_files({each for both in pairs.values() for each in both})
         for ident, both in pairs.items():
             hashes = {stored[each]["sha256"] for each in both if each in stored}
             if len(hashes) > 1:
@@ -281,39 +288,30 @@ class Restore:
 
     def _password(self) -> str:
         """The Memori's own password, if a step must carry it; never kept."""
-        if not any(self._there.kinds[step.ident[0]].proof for step in self.plan.steps):
+        if not any(self.there.kinds[step.ident[0]].proof for step in self.plan.steps):
             return ""
-        agent = choose_agent(self.target.remote_id, self._hands.account.agents())
-        return self._hands.means.password_of(agent) or agent.password
+        agent = choose_agent(self.target.remote_id, self.hands.account.agents())
+        return self.hands.means.password_of(agent) or agent.password
 
-    def _plan(self, live: Objects) -> Plan:
-        successors = self._there.journal.successors()
-        made = plan(
-            self._wanted.objects,
-            live,
-            self._there.kinds,
-            successors,
-            frozenset(self._wanted.files),
-            Terms(
-                chosen=self._chosen,
-                only_made=self._wanted.foreign,
-                surplus={name for name, held in self._surplus.items() if not held},
-                spared={
-                    (name, follow((name, key), successors, live))
-                    for name, key in self._wanted.damaged
-                },
-                recreate=self._selection.recreate,
-            ),
-        )
-        reason = "what is stored of it is damaged, see: aisuru-sync check"
-        losses = (Loss(ident, reason) for ident in sorted(self._damaged))
-        return replace(made, losses=(*made.losses, *losses))
 
-    @property
-    def _damaged(self) -> frozenset[Ident]:
-        """What cannot come back only because the mirror does not hold it as it was seen."""
-        damaged = self._wanted.damaged
-        return damaged if self._chosen is None else damaged & self._chosen
+def _list_anew(
+    hands: Hands, kinds: Mapping[str, Kind], snapshot: Snapshot, wanted: Wanted, watch: Watch
+) -> tuple[Target, int]:
+    """The target listed and settled, and the id of the snapshot that shows it."""
+    mirror, target = hands.mirror, hands.target
+    is_copy = target.remote_id != snapshot.source.remote_id
+    journal = Journal(mirror, target, wanted.copied if is_copy else ())
+    files = wanted.foreign if is_copy else frozenset(wanted.objects)
+    there = Target(mirror, target, owner_of(mirror), kinds, journal, files)
+    before_id = _take_snapshot(hands, there, Reason.BEFORE_RESTORE, watch)
+    settle(hands, there)
+    theirs = {ident: wanted.objects[ident] for ident in sorted(wanted.unlisted)}
+    return replace(there, unlisted=find_unlisted(hands, there, theirs)), before_id
+
+
+def _plan(there: Target, wanted: Wanted, live: Objects, terms: Terms) -> Plan:
+    successors, stored = there.journal.successors(), frozenset(wanted.files)
+    return plan(wanted.objects, live, there.kinds, successors, stored, terms)
 
 
 def _undone_by(
@@ -337,7 +335,8 @@ def _surplus(
     return {
         name: ages[name].why
         for name, kind in kinds.items()
-        if name in ages
+        if selection.delete_extra
+        and name in ages
         and kind.delete is not None
         and (kind.scope is Scope.MEMORI or name in selection.kinds)
     }
@@ -358,14 +357,14 @@ def _too_many(
     return held
 
 
-def _list_again(hands: Hands, target: Target, reason: Reason, watch: Watch) -> int:
+def _take_snapshot(hands: Hands, there: Target, reason: Reason, watch: Watch) -> int:
     """Take a snapshot of the live state; returns its id.
 
     Raises:
         BadAnswer: it could not be listed so that it can be trusted.
     """
     wishes = Wishes(
-        memoris=[target.source.remote_id],
+        memoris=[there.source.remote_id],
         # Personal data cannot come back, so nobody need look at it.
         kinds=frozenset(name for name, kind in hands.kinds.items() if not kind.is_personal),
         reason=reason,
@@ -383,9 +382,9 @@ def _list_again(hands: Hands, target: Target, reason: Reason, watch: Watch) -> i
     )
     for snapshot in result.snapshots:
         for name, each in snapshot.kinds.items():
-            if name in target.kinds and each.status is not Status.COMPLETE:
+            if name in there.kinds and each.status is not Status.COMPLETE:
                 raise BadAnswer(
                     f"{snapshot.source.name} cannot be listed reliably now: {each.error}",
                     "try again later",
                 )
-    return next(each.id for each in result.snapshots if each.source.id == target.source.id)
+    return next(each.id for each in result.snapshots if each.source.id == there.source.id)
