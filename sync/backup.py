@@ -16,7 +16,7 @@ from sync.kinds.memori import MEMORI
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Reason, Snapshot, Source, Status
 from sync.outcome import FileTrouble, LeftOut
-from sync.snapshot import OpenSnapshot, Run
+from sync.snapshot import OpenRun, OpenSnapshot
 from sync.watch import Watch
 
 
@@ -94,7 +94,7 @@ def backup(
     claim(mirror, store)
     source = mirror.account(account.user_id, account.name)
     is_whole = all(kind.is_personal for name, kind in kinds.items() if name not in chosen)
-    run = Run(
+    run = OpenRun(
         run_id=mirror.next_run_id(),
         mirror=mirror,
         store=store,
@@ -137,7 +137,7 @@ def backup(
     return RunResult(run.run_id, snapshots, worst(exit_codes), run.troubles.first(), gone)
 
 
-def _tell_not_needed(run: Run, snapshots: Sequence[Snapshot], *, is_limited: bool) -> None:
+def _tell_not_needed(run: OpenRun, snapshots: Sequence[Snapshot], *, is_limited: bool) -> None:
     """Tell what was agreed to beforehand and did not come up: it may be a slip of the pen."""
     log = structlog.get_logger("backup")
     for kind, number in run.accepted.unasked().items():
@@ -149,7 +149,7 @@ def _tell_not_needed(run: Run, snapshots: Sequence[Snapshot], *, is_limited: boo
             log.warning("without_files.not_needed", name=name)
 
 
-def _unseen(run: Run, account: Source, owned: Sequence[Agent]) -> str:
+def _unseen(run: OpenRun, account: Source, owned: Sequence[Agent]) -> str:
     """The Memoris that a listing just proved to be there, but that are not to be backed up."""
     if (kind := run.kinds.get(MEMORI.name)) is None:
         return ""
@@ -159,7 +159,7 @@ def _unseen(run: Run, account: Source, owned: Sequence[Agent]) -> str:
 
 
 def _back_up_agent(
-    run: Run, giver: OpenGiver, of_account: OpenSnapshot, agent: Agent, password: str
+    run: OpenRun, giver: OpenGiver, of_account: OpenSnapshot, agent: Agent, password: str
 ) -> list[int]:
     """Mirror one Memori under one Giver session; what fails here fails alone.
 

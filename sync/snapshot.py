@@ -47,8 +47,8 @@ _ASKED = 256
 
 
 @dataclass(frozen=True)
-class Run:
-    """What all snapshots of one run share.
+class OpenRun:
+    """A run under way: what all its snapshots share.
 
     Attributes:
         kinds: what the run is limited to, parents before children.
@@ -82,7 +82,7 @@ class OpenSnapshot:
         exit_codes: what went wrong so far means these for the end of the run.
     """
 
-    def __init__(self, run: Run, source: Source) -> None:
+    def __init__(self, run: OpenRun, source: Source) -> None:
         self.id = 0
         self.exit_codes: list[int] = []
         self._run = run

@@ -59,8 +59,8 @@ class SourceStatus:
 
 
 @dataclass(frozen=True)
-class Run:
-    """The last run."""
+class LastRun:
+    """When the last run began, and how it went."""
 
     id: int
     started_at: datetime
@@ -84,7 +84,7 @@ class Standing:
 
     now: datetime
     sources: tuple[SourceStatus, ...]
-    run: Run | None
+    run: LastRun | None
     restores: tuple[PastRestore, ...]
     gone: tuple[Source, ...]
     left_out: tuple[Source, ...]
@@ -170,12 +170,12 @@ def worst_status(statuses: Collection[Status]) -> Status:
     return min(statuses, key=_WORST_FIRST.index)
 
 
-def _last_run(last: Collection[Snapshot]) -> Run | None:
+def _last_run(last: Collection[Snapshot]) -> LastRun | None:
     """The last run, of which every source that it looked at has its last snapshot."""
     if not last:
         return None
     run_id = max(each.run_id for each in last)
     mine = [each for each in last if each.run_id == run_id]
-    return Run(
+    return LastRun(
         run_id, min(each.started_at for each in mine), worst_status([each.status for each in mine])
     )
