@@ -10,7 +10,7 @@ from sync.files import FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.mirror import audit, ledger
-from sync.mirror.audit import Stored
+from sync.mirror.audit import KnownBlob
 from sync.mirror.mirror import Mirror
 from sync.watch import Watch
 from sync.wording import counted
@@ -147,12 +147,12 @@ def _bad_rows(mirror: Mirror, kind: Kind, counts: dict[str, int]) -> Iterator[Da
             yield Damage(kind.name, row.key, problem, row.source_id)
 
 
-def _blob_problem(store: FileStore, stored: Stored, *, is_read: bool) -> str:
+def _blob_problem(store: FileStore, blob: KnownBlob, *, is_read: bool) -> str:
     """What is wrong with a blob, or ""."""
-    if not is_name(stored.sha256):
+    if not is_name(blob.sha256):
         return "what is stored of it has no such name"
-    problem = store.problem(stored.sha256, stored.size_bytes, is_read=is_read)
-    return problem and f"{store.path(stored.sha256).relative_to(store.root)} {problem}"
+    problem = store.problem(blob.sha256, blob.size_bytes, is_read=is_read)
+    return problem and f"{store.path(blob.sha256).relative_to(store.root)} {problem}"
 
 
 def _integrity(mirror: Mirror) -> Iterator[Damage]:
@@ -192,20 +192,20 @@ def _bad_blobs(
         yield Damage(FILE.name, str(store.root), told)
         return
     day = (datetime.now(UTC) - _EPOCH).total_seconds() / 86_400
-    next_one: Stored | None = None
-    for number, stored in enumerate(audit.blobs(mirror), start=1):
+    next_one: KnownBlob | None = None
+    for number, blob in enumerate(audit.blobs(mirror), start=1):
         watch("files", "check", number, total)
-        is_read = is_name(stored.sha256) and is_due(stored.sha256, percent, day)
+        is_read = is_name(blob.sha256) and is_due(blob.sha256, percent, day)
         if is_read:
-            read.append(stored.sha256)
-        elif is_name(stored.sha256) and (
-            next_one is None or _wait(stored.sha256, day) < _wait(next_one.sha256, day)
+            read.append(blob.sha256)
+        elif is_name(blob.sha256) and (
+            next_one is None or _wait(blob.sha256, day) < _wait(next_one.sha256, day)
         ):
-            next_one = stored
-        problem = _blob_problem(store, stored, is_read=is_read)
+            next_one = blob
+        problem = _blob_problem(store, blob, is_read=is_read)
         # A prune may forget a file while all of them are looked at.
-        if problem and audit.is_known(mirror, stored):
-            yield Damage(FILE.name, stored.key, problem, sha256=stored.sha256)
+        if problem and audit.is_known(mirror, blob):
+            yield Damage(FILE.name, blob.key, problem, sha256=blob.sha256)
     if percent and not read and next_one:
         # However few files there are, they come round, too.
         read.append(next_one.sha256)

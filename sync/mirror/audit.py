@@ -36,7 +36,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Stored:
+class KnownBlob:
     """A blob that history refers to, now or in the past.
 
     Attributes:
@@ -171,7 +171,7 @@ def sample_files(mirror: Mirror, number: int, size_bytes: int) -> list[Place]:
     return [Place(row.sha256, row.source_id, row.key, row.url or "") for row in mirror.rows(query)]
 
 
-def blobs(mirror: Mirror) -> Iterator[Stored]:
+def blobs(mirror: Mirror) -> Iterator[KnownBlob]:
     """Every blob that any version of any file refers to, each once."""
     change, (sha256, is_version) = mirror.tables.change, _blob_name(mirror)
     first = sa.select(sa.func.min(change.c.id)).where(is_version).group_by(sha256)
@@ -186,7 +186,7 @@ def blobs(mirror: Mirror) -> Iterator[Stored]:
             if isinstance(name, str) and not name.startswith(_NONE):
                 size_bytes = (document or {}).get("size_bytes")
                 known = size_bytes if isinstance(size_bytes, int) else None
-                yield Stored(name, known, str(row.key), row.id)
+                yield KnownBlob(name, known, str(row.key), row.id)
 
 
 def count_blobs(mirror: Mirror) -> int:
@@ -220,11 +220,11 @@ def with_bytes(mirror: Mirror) -> tuple[sa.ColumnElement[str], sa.ColumnElement[
     return name, sa.and_(is_version, _mark(mirror) > 0)
 
 
-def is_known(mirror: Mirror, stored: Stored) -> bool:
+def is_known(mirror: Mirror, blob: KnownBlob) -> bool:
     """Does history still refer to a blob, or was it forgotten since that was asked?"""
     change = mirror.tables.change
-    version = sa.select(change.c.id).where(change.c.id == stored.change_id)
-    return bool(mirror.all(version) or places(mirror, stored.sha256))
+    version = sa.select(change.c.id).where(change.c.id == blob.change_id)
+    return bool(mirror.all(version) or places(mirror, blob.sha256))
 
 
 _NONE = "-"

@@ -18,8 +18,8 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.tables import Tables, of_kind
 from sync.mirror.values import own_document, proven_document
 
-Ident = tuple[int, str]
-"""An object of a kind: source id and key."""
+RowKey = tuple[int, str]
+"""Which row of a kind: source id and key."""
 
 KEPT = "history does not know it; the row is kept"
 _DAMAGED = "history itself is damaged, and nothing else holds that version"
@@ -44,7 +44,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldRow:
     """The row of an object.
 
     Attributes:
@@ -59,7 +59,7 @@ class Held:
     columns: dict[str, Any]
 
 
-class Step(Enum):
+class Remedy(Enum):
     """What an object needs."""
 
     WRITE_ROW = auto()
@@ -68,7 +68,7 @@ class Step(Enum):
     DELETE_ROW = auto()
 
 
-def decide(kind: Kind, held: Held | None, history: Sequence[Version]) -> Step | str:
+def remedy(kind: Kind, held: HeldRow | None, history: Sequence[Version]) -> Remedy | str:
     """What an object needs, or why it is left as it is.
 
     Args:
@@ -85,23 +85,23 @@ def decide(kind: Kind, held: Held | None, history: Sequence[Version]) -> Step | 
         # Gone is only what history saw going later, and still has as it was.
         ids = {each.id for each in history if each.document is not None}
         is_proven = last.text is None and held is not None and held.change_id in ids - {last.id}
-        return Step.DELETE_ROW if is_proven and is_known else KEPT
+        return Remedy.DELETE_ROW if is_proven and is_known else KEPT
     is_its_own = held is None or held.change_id == last.id
     if held is not None and held.document is not None and held.digest == last.digest and is_its_own:
         return _by_row(kind, held, last)
     if last.document is None:
         return _DAMAGED
-    return Step.WRITE_ROW if is_its_own or is_known else KEPT
+    return Remedy.WRITE_ROW if is_its_own or is_known else KEPT
 
 
-def _by_row(kind: Kind, held: Held, last: Version) -> Step | str:
+def _by_row(kind: Kind, held: HeldRow, last: Version) -> Remedy | str:
     """What an object needs whose row has the very document that was seen last."""
     if last.document is None:
-        return Step.WRITE_HISTORY
-    return _DAMAGED if held.columns == kind.row(held.document or {}) else Step.WRITE_COLUMNS
+        return Remedy.WRITE_HISTORY
+    return _DAMAGED if held.columns == kind.row(held.document or {}) else Remedy.WRITE_COLUMNS
 
 
-def rebuild(mirror: Mirror, kind: Kind, objects: Collection[Ident]) -> dict[Ident, str]:
+def rebuild(mirror: Mirror, kind: Kind, objects: Collection[RowKey]) -> dict[RowKey, str]:
     """Put objects right, as far as their row or history proves what was there.
 
     Args:
@@ -112,18 +112,18 @@ def rebuild(mirror: Mirror, kind: Kind, objects: Collection[Ident]) -> dict[Iden
     Returns:
         {object: why} of those that are left as they are.
     """
-    left: dict[Ident, str] = {}
+    left: dict[RowKey, str] = {}
     source = mirror.tables.source
     with mirror.stop.shield(), mirror.engine.connect() as connection, writing(connection):
         sources = set(connection.execute(sa.select(source.c.id)).scalars())
         rows = _Rows(connection, mirror.tables, kind)
-        for ident in objects:
-            held, history = rows.held(ident), rows.history(ident)
-            step = decide(kind, held, history) if ident[0] in sources else _NO_SOURCE
-            if isinstance(step, str):
-                left[ident] = step
+        for where in objects:
+            held, history = rows.held(where), rows.history(where)
+            due = remedy(kind, held, history) if where[0] in sources else _NO_SOURCE
+            if isinstance(due, str):
+                left[where] = due
             else:
-                rows.take(ident, step, held, history[-1])
+                rows.take(where, due, held, history[-1])
     return left
 
 
@@ -136,18 +136,18 @@ class _Rows:
         self._table = tables.kinds[kind.name]
         self._change = tables.change
 
-    def held(self, ident: Ident) -> Held | None:
-        row = self._run(sa.select(self._table).where(*self._is(ident))).mappings().first()
+    def held(self, where: RowKey) -> HeldRow | None:
+        row = self._run(sa.select(self._table).where(*self._is(where))).mappings().first()
         if row is None:
             return None
         kind = self._kind
-        document = own_document(kind, ident[1], row["document"])
+        document = own_document(kind, where[1], row["document"])
         columns = {column: row[column] for column, _ in kind.columns.values()}
         digest = kind.digest(document) if document is not None else ""
-        return Held(row["change_id"], row["document"], document, digest, columns)
+        return HeldRow(row["change_id"], row["document"], document, digest, columns)
 
-    def history(self, ident: Ident) -> list[Version]:
-        source_id, key = ident
+    def history(self, where: RowKey) -> list[Version]:
+        source_id, key = where
         change = self._change
         query = (
             sa.select(change)
@@ -166,19 +166,19 @@ class _Rows:
             for row in self._run(query)
         ]
 
-    def take(self, ident: Ident, step: Step, held: Held | None, last: Version) -> None:
+    def take(self, where: RowKey, due: Remedy, held: HeldRow | None, last: Version) -> None:
         """Do what an object needs."""
         text, document = last.text, last.document
-        if held is not None and step in (Step.WRITE_COLUMNS, Step.WRITE_HISTORY):
+        if held is not None and due in (Remedy.WRITE_COLUMNS, Remedy.WRITE_HISTORY):
             # The row's own stamps are fresher than those of history.
             text, document = held.text, held.document
-        if step is Step.WRITE_HISTORY:
+        if due is Remedy.WRITE_HISTORY:
             change = self._change
             self._run(sa.update(change).where(change.c.id == last.id).values(document=text))
-        self._run(sa.delete(self._table).where(*self._is(ident)))
-        if step is not Step.DELETE_ROW and document is not None:
-            own = {"source_id": ident[0], "key": ident[1], "change_id": last.id, "document": text}
+        self._run(sa.delete(self._table).where(*self._is(where)))
+        if due is not Remedy.DELETE_ROW and document is not None:
+            own = {"source_id": where[0], "key": where[1], "change_id": last.id, "document": text}
             self._run(sa.insert(self._table).values({**own, **self._kind.row(document)}))
 
-    def _is(self, ident: Ident) -> tuple[sa.ColumnElement[bool], ...]:
-        return self._table.c.source_id == ident[0], self._table.c.key == ident[1]
+    def _is(self, where: RowKey) -> tuple[sa.ColumnElement[bool], ...]:
+        return self._table.c.source_id == where[0], self._table.c.key == where[1]
