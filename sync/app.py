@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sync import config as settings
 from sync.api.account import Account, Agent, Credentials, choose_agent
-from sync.api.download import Limits
+from sync.api.download import FileLimits
 from sync.api.means import Means
 from sync.api.transport import Transport
 from sync.backup import Wishes, choose_kinds
@@ -172,7 +172,7 @@ class App:
             },
             page_size=backup.page_size,
             concurrency=backup.concurrency,
-            limits=Limits(backup.file_mib, backup.file_s, self._origins()),
+            limits=FileLimits(backup.file_mib, backup.file_s, self._origins()),
             without_files=backup.without_files,
         )
 

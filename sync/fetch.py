@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from sync.api.download import Limits, download
+from sync.api.download import FileLimits, download
 from sync.api.remote import Access
 from sync.document import Document
 from sync.errors import AccountRefused, NotFound, RemoteError, Unavailable
@@ -48,7 +48,7 @@ def fetch(
     store: FileStore,
     wanted: Iterator[tuple[FileRef, Document]],
     concurrency: int,
-    limits: Limits,
+    limits: FileLimits,
     is_left_out: Callable[[str, str], bool] = lambda *_: False,
 ) -> Generator[Fetched]:
     """Fetch files side by side.
@@ -72,7 +72,7 @@ def fetch(
             if _is_final(store, ref, known):
                 yield Fetched(known, "unchanged")
                 continue
-            if is_left_out(ref.key, shown(ref.key)):
+            if is_left_out(ref.key, without_query(ref.key)):
                 yield _without(store, ref, known, LEFT_OUT, UNASKED)
                 continue
             running.add(pool.submit(hosts.fetch, ref, known))
@@ -92,7 +92,7 @@ class _Hosts:
     One that answers, if only that it is busy, may do better with the next file.
     """
 
-    def __init__(self, access: Access, store: FileStore, limits: Limits) -> None:
+    def __init__(self, access: Access, store: FileStore, limits: FileLimits) -> None:
         self._access = access
         self._store = store
         self._limits = limits
@@ -114,7 +114,7 @@ class _Hosts:
 
 
 def fetch_one(
-    access: Access, store: FileStore, ref: FileRef, known: Document, limits: Limits
+    access: Access, store: FileStore, ref: FileRef, known: Document, limits: FileLimits
 ) -> Fetched:
     """Fetch one file, unless it is still the version stored."""
     start = {**known, "key": ref.key, "url": ref.url}
@@ -140,7 +140,7 @@ def fetch_one(
         is_new = known.get("status") != MISSING
         # What is known to be missing is in the figures of every run, and no news.
         tell = log.warning if is_new else log.info
-        tell("file.missing", key=shown(ref.key), is_new=is_new)
+        tell("file.missing", key=without_query(ref.key), is_new=is_new)
         return Fetched({**start, "status": MISSING}, MISSING, is_new=is_new, why=str(error))
     except RemoteError as error:
         if isinstance(error, Unavailable):
@@ -152,7 +152,7 @@ def fetch_one(
 
 
 def _failed(store: FileStore, ref: FileRef, known: Document, why: str) -> Fetched:
-    structlog.get_logger("fetch").warning("file.failed", key=shown(ref.key), why=why)
+    structlog.get_logger("fetch").warning("file.failed", key=without_query(ref.key), why=why)
     return _without(store, ref, known, FAILED, why)
 
 
@@ -163,7 +163,7 @@ def _without(store: FileStore, ref: FileRef, known: Document, outcome: str, why:
     return Fetched(document, outcome, why=why)
 
 
-def shown(key: str) -> str:
+def without_query(key: str) -> str:
     """The key of a file as people are told it: the query of a URL may be as good as a password."""
     return key.partition("?")[0]
 

@@ -130,11 +130,11 @@ class Limits:
 
     Attributes:
         no_create: why it cannot be created, or "".
-        untouched: fields that are never sent for it.
+        unsent: fields that are never sent for it.
     """
 
     no_create: str = ""
-    untouched: frozenset[str] = frozenset()
+    unsent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -265,11 +265,11 @@ def _change(
 
     goal = kind.rewrite(document, key_of, lambda text: move_assets(text, there.urls))
     settled = kind.rewrite(now, lambda _, key: key, lambda text: move_assets(text, {}))
-    untouched = kind.limits(document).untouched | kind.limits(now).untouched
+    unsent = kind.limits(document).unsent | kind.limits(now).unsent
     differ = {
         name: both
         for name, both in kind.differences(settled, goal).items()
-        if (name in kind.writable or name in kind.create_only) and name not in untouched
+        if (name in kind.writable or name in kind.create_only) and name not in unsent
     }
     swapped = [name for name in kind.either if name in differ]
     if len(swapped) > 1 or any(differ[name][1] is None for name in swapped):

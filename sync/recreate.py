@@ -25,7 +25,7 @@ def obstacle(kind: Kind, document: Document, now: Document, *, is_needed: bool) 
     if kind.create is None or kind.delete is None or kind.key_given or is_file(kind):
         return f"no {kind.name} can be made again in its place"
     for limits in (kind.limits(document), kind.limits(now)):
-        if limits.no_create or limits.untouched:
+        if limits.no_create or limits.unsent:
             return limits.no_create or "some of it can never be sent"
     if kind.secret:
         return "what of it is never kept would be lost"

@@ -140,7 +140,7 @@ class Replay:
             self._create(kind, step, document)
 
     def _create(self, kind: Kind, step: Step, document: Document) -> None:
-        withheld = step.left_out | kind.limits(step.document).untouched
+        withheld = step.left_out | kind.limits(step.document).unsent
         sent = {name: value for name, value in document.items() if name not in withheld}
         parent = document.get(kind.parent.key) if kind.parent else None
         number = self._journal.begin(

@@ -15,7 +15,7 @@ import structlog
 
 from sync.absence import SOME, Acceptance, held_back, is_suspicious
 from sync.api.means import Means
-from sync.api.paging import Listing, Sight
+from sync.api.paging import Arrival, Listing
 from sync.api.remote import Access, accept
 from sync.batches import batches
 from sync.document import Document
@@ -27,7 +27,7 @@ from sync.errors import (
     RemoteError,
     SyncError,
 )
-from sync.fetch import FAILED, LEFT_OUT, MISSING, STORED, UNASKED, Fetched, fetch, shown
+from sync.fetch import FAILED, LEFT_OUT, MISSING, STORED, UNASKED, Fetched, fetch, without_query
 from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
 from sync.kinds.file import FILE
@@ -178,7 +178,7 @@ class OpenSnapshot:
         is_news = fetched.is_new or fetched.outcome == FAILED
         if is_news:
             self.exit_codes.append(PARTIAL)
-        key = shown(FILE.key_of(fetched.document))
+        key = without_query(FILE.key_of(fetched.document))
         trouble = FileTrouble(self._source.name, key, fetched.outcome, fetched.why)
         self._run.troubles.note(trouble, is_news=is_news)
 
@@ -213,9 +213,9 @@ class OpenSnapshot:
         listing = Listing(access, kind, self._run.means.page_size, self._run.means.concurrency)
         held: dict[str, str] = {}
 
-        def take(sight: Sight) -> int:
-            self._run.watch(self._source.name, kind.name, sight.received, sight.count)
-            return self._record(access, kind, sight.documents, sight.pass_number)
+        def take(arrival: Arrival) -> int:
+            self._run.watch(self._source.name, kind.name, arrival.received, arrival.count)
+            return self._record(access, kind, arrival.documents, arrival.pass_number)
 
         try:
             why = listing.read(take)

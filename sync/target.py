@@ -7,7 +7,7 @@ from itertools import chain
 from types import MappingProxyType
 
 from sync.api.account import Account
-from sync.api.download import Limits, download
+from sync.api.download import FileLimits, download
 from sync.api.means import Means
 from sync.api.remote import Access
 from sync.document import Document
@@ -145,7 +145,7 @@ class _Glance:
         """Leave it."""
 
 
-def _is_there(access: Access, ref: FileRef, limits: Limits) -> bool:
+def _is_there(access: Access, ref: FileRef, limits: FileLimits) -> bool:
     try:
         download(access, ref, _Glance(), limits=limits)
     except (AccountRefused, CredentialGone):

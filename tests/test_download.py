@@ -9,7 +9,7 @@ import pytest
 import tenacity
 from file_host import LARGE, Call, FileHost, cut_at, in_turn
 
-from sync.api.download import Limits, download
+from sync.api.download import FileLimits, download
 from sync.api.remote import Access
 from sync.api.stream import CHUNK_BYTES
 from sync.api.transport import Transport
@@ -48,7 +48,7 @@ def get_key(access: Access, store: FileStore, key: str, url: str = "", **limits)
     """Download the file of a key, and give what the store then holds."""
     access.open()
     with store.receive() as incoming:
-        download(access, FileRef(key, url), incoming, "", Limits(**limits))
+        download(access, FileRef(key, url), incoming, "", FileLimits(**limits))
         blob = incoming.keep()
     return store.path(blob.sha256).read_bytes()
 
@@ -64,7 +64,7 @@ def get(access: Access, store: FileStore, host: FileHost, **limits) -> bytes:
     """Download `/a.png`, and give what the store then holds."""
     ref = FileRef(f"{host.url}/a.png", f"{host.url}/a.png")
     with store.receive() as incoming:
-        mime_type = download(access, ref, incoming, "", Limits(**limits))
+        mime_type = download(access, ref, incoming, "", FileLimits(**limits))
         assert mime_type == "image/png"
         blob = incoming.keep()
     return store.path(blob.sha256).read_bytes()
@@ -274,7 +274,7 @@ def test_a_text_may_begin_as_a_page_does(access, store, host):
     host.files["/a.txt"] = says(PAGE_TEXT, "text/plain")
     ref = FileRef(f"{host.url}/a.txt", f"{host.url}/a.txt")
     with store.receive() as incoming:
-        assert download(access, ref, incoming, "", Limits()) == "text/plain"
+        assert download(access, ref, incoming, "", FileLimits()) == "text/plain"
 
 
 def drip(call: Call) -> None:

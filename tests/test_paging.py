@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.api.paging import Listing, Sight
+from sync.api.paging import Arrival, Listing
 from sync.api.remote import Page
 from sync.errors import AccessDenied, BadAnswer, Unavailable
 from sync.kinds import KINDS
@@ -54,9 +54,9 @@ def read(remote: Any, page_size: int = 5, concurrency: int = 1, kind=PERSON) -> 
     """Read a listing as a backup does; what was seen is left in `remote.seen`."""
     in_pass: dict[int, set[str]] = {}
 
-    def take(sight: Sight) -> int:
-        keys = {kind.key_of(each) for each in sight.documents}
-        before = in_pass.setdefault(sight.pass_number, set())
+    def take(arrival: Arrival) -> int:
+        keys = {kind.key_of(each) for each in arrival.documents}
+        before = in_pass.setdefault(arrival.pass_number, set())
         new = len(keys - before)
         before |= keys
         remote.seen |= keys
@@ -173,11 +173,11 @@ def test_a_first_page_that_comes_short_is_not_taken_for_the_size_of_all():
 def test_what_whoever_takes_the_objects_cannot_use_makes_the_pass_no_proof():
     remote, passes = Remote(people(8)), []
 
-    def take(sight: Sight) -> int:
-        passes.append(sight.pass_number)
+    def take(arrival: Arrival) -> int:
+        passes.append(arrival.pass_number)
         if passes == [1, 1]:
             raise BadAnswer("no usable key")
-        return len(sight.documents)
+        return len(arrival.documents)
 
     assert Listing(remote, PERSON, 5, 1).read(take) == ""
     assert passes == [1, 1, 2, 2]

@@ -48,7 +48,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class FileLimits:
     """What a file may be, and where it may come from.
 
     Attributes:
@@ -63,7 +63,7 @@ class Limits:
 
 
 def download(
-    access: Access, ref: FileRef, sink: Sink, etag: str = "", limits: Limits | None = None
+    access: Access, ref: FileRef, sink: Sink, etag: str = "", limits: FileLimits | None = None
 ) -> str | None:
     """Read a file into a sink (aisuru-api.md 9.2 and 9.3).
 
@@ -84,11 +84,13 @@ def download(
         Unavailable: no way to read it to its end, although it was tried again.
         AccountRefused, Interrupted: as for any call.
     """
-    return _Download(access, ref, sink, etag, limits or Limits()).run()
+    return _Download(access, ref, sink, etag, limits or FileLimits()).run()
 
 
 class _Download:
-    def __init__(self, access: Access, ref: FileRef, sink: Sink, etag: str, limits: Limits) -> None:
+    def __init__(
+        self, access: Access, ref: FileRef, sink: Sink, etag: str, limits: FileLimits
+    ) -> None:
         self._access = access
         self._ref = ref
         self._sink = sink

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.api.account import Agent
-from sync.api.download import Limits
+from sync.api.download import FileLimits
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Means:
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     page_size: int = 100
     concurrency: int = 4
-    limits: Limits = field(default_factory=Limits)
+    limits: FileLimits = field(default_factory=FileLimits)
     without_files: Sequence[str] = ()
 
     def password_of(self, agent: Agent) -> str:

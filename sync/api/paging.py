@@ -27,7 +27,7 @@ _OVERLAP = 1
 
 
 @dataclass(frozen=True)
-class Sight:
+class Arrival:
     """Objects that came together.
 
     Attributes:
@@ -43,7 +43,7 @@ class Sight:
     count: int | None
 
 
-Take = Callable[[Sight], int]
+Take = Callable[[Arrival], int]
 """Takes what is shown; returns how many of the objects are new to the pass.
 
 Only so does a remote that shows the same objects again neither pass for complete nor go on for
@@ -102,7 +102,7 @@ class Listing:
     def _whole(self, take: Take) -> str:
         page = self._access.whole(self._kind)
         received = len(page.documents)
-        distinct = take(Sight(page.documents, self._pass_number, received, page.count))
+        distinct = take(Arrival(page.documents, self._pass_number, received, page.count))
         return doubt({page.count}, received, distinct)
 
     def _paged(self, take: Take) -> str:
@@ -121,7 +121,7 @@ class Listing:
             if documents:
                 last_key = self._kind.key_of(documents[-1])
             received += len(documents)
-            new = take(Sight(documents, self._pass_number, received, page.count))
+            new = take(Arrival(documents, self._pass_number, received, page.count))
             distinct += new
             if number and not new:
                 break

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sync.api.envelope import NOT_FOUND
 from sync.api.path import lacking, name_of
-from sync.api.transport import Part, Transport
+from sync.api.transport import FilePart, Transport
 from sync.document import Document, is_objects, scrub
 from sync.errors import AccessDenied, BadAnswer, CredentialGone, NotFound, Refused
 from sync.kind import Kind, Route
@@ -68,7 +68,12 @@ class Access:
         self.transport.redactor.learn(self._credential)
 
     def call(
-        self, route: Route, path: Mapping[str, Any], body: Any = None, *, part: Part | None = None
+        self,
+        route: Route,
+        path: Mapping[str, Any],
+        body: Any = None,
+        *,
+        part: FilePart | None = None,
     ) -> dict[str, Any]:
         """Make a call, once more under a new credential if the old one has ended.
 
@@ -206,7 +211,7 @@ class Access:
             The new asset's document.
         """
         route = _route(kind.create, kind)
-        part = Part(file_name, mime_type, path)
+        part = FilePart(file_name, mime_type, path)
         created = self.call(route, document, part=part).get(route.answer)
         if not isinstance(created, dict):
             raise lacking(route, route.answer)

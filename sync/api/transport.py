@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """A file to send: how it is called, what it is, and where its bytes are."""
 
     file_name: str
@@ -113,7 +113,7 @@ class Transport:
         path: Mapping[str, Any],
         body: Any = None,
         *,
-        part: Part | None = None,
+        part: FilePart | None = None,
         headers: Mapping[str, str] | None = None,
         parting: bool = False,
     ) -> dict[str, Any]:
@@ -322,7 +322,7 @@ class Transport:
 
 
 @contextmanager
-def _payload(part: Part | None, data: bytes | None) -> Iterator[dict[str, Any]]:
+def _payload(part: FilePart | None, data: bytes | None) -> Iterator[dict[str, Any]]:
     """What is sent, as options for requests: JSON, or one file that is read as it goes."""
     if part is None:
         yield {"headers": {"Content-Type": "application/json"}, "data": data}

@@ -14,7 +14,7 @@ from sync.export import parts
 from sync.export.choice import View
 from sync.export.desk import LONGEST_FILE, PORTION, Desk
 from sync.export.files import File, Files, Placed, extension_of, refs_of
-from sync.export.markdown import Shown, entry, page
+from sync.export.markdown import Exhibit, entry, page
 from sync.export.safe_name import Names, safe_name
 from sync.kind import Kind, children, is_usable_key, parent_of
 from sync.kinds.memory import MEMORY
@@ -159,19 +159,19 @@ def _write(
     names = Names((JSON, PAGE), LONGEST_FILE)
     placed: dict[str, Placed] = {}
 
-    def show(ref: FileRef, title: str, hint: str) -> Shown:
+    def show(ref: FileRef, title: str, hint: str) -> Exhibit:
         file = known[ref.key]
         if ref.key not in placed:
             placed[ref.key] = files.put(folder, names, file, hint)
         result = placed[ref.key]
-        return Shown(
+        return Exhibit(
             title=title or result.name or file.name(hint),
             file=result.name,
             mime_type=file.mime_type,
             lack=result.lack,
         )
 
-    media: list[Shown] = []
+    media: list[Exhibit] = []
     for kind, documents in content.children.items():
         for document in documents:
             title = _text(document.get("title"))
@@ -190,15 +190,15 @@ def _write(
     desk.output.put(folder + PAGE, (each.encode() for each in pieces))
 
 
-def _without_file(desk: Desk, document: Document, title: str, folder: str, names: Names) -> Shown:
+def _without_file(desk: Desk, document: Document, title: str, folder: str, names: Names) -> Exhibit:
     """A medium that is a link or a text; what is inside it as base64 becomes a file."""
     mime_type = _text(document.get("mimeType")).lower()
     text = _text(document.get("content"))
     if data := _decoded(text, mime_type):
         name = names.take((title or "file") + extension_of(mime_type))
         desk.output.put(folder + name, [data], len(data))
-        return Shown(title or name, name, mime_type)
-    return Shown(title, mime_type=mime_type, url=_text(document.get("url")), text=text)
+        return Exhibit(title or name, name, mime_type)
+    return Exhibit(title, mime_type=mime_type, url=_text(document.get("url")), text=text)
 
 
 def _decoded(text: str, mime_type: str) -> bytes:

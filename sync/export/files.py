@@ -11,7 +11,7 @@ from sync.export import parts
 from sync.export.choice import View
 from sync.export.output import Output
 from sync.export.safe_name import Names
-from sync.fetch import FAILED, LEFT_OUT, MISSING, shown
+from sync.fetch import FAILED, LEFT_OUT, MISSING, without_query
 from sync.files import FileStore, is_name
 from sync.kind import Kind
 from sync.kinds.file import FILE
@@ -199,7 +199,7 @@ class Files:
         return (entry for _, entry in self._index.walk(self.placed))
 
     def _lacking(self, file: File, hint: str, reason: str, *, damage: bool) -> Placed:
-        key = shown(file.ref.key)
+        key = without_query(file.ref.key)
         name = storable(file.name(hint))
         lack = Lack(self.source.name, key, name, reason, damage)
         self.lacks.setdefault(file.ref.key, lack)

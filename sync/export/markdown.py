@@ -26,7 +26,7 @@ _SHOWN_SCHEMES = ("http", "https", "mailto")
 
 
 @dataclass(frozen=True)
-class Shown:
+class Exhibit:
     """A medium, or a file that a text mentions, as it is shown on a page.
 
     Attributes:
@@ -47,7 +47,7 @@ class Shown:
 
 
 def page(
-    title: str, key: str, document: Document, person: str, media: Sequence[Shown]
+    title: str, key: str, document: Document, person: str, media: Sequence[Exhibit]
 ) -> Iterator[str]:
     """A content as Markdown.
 
@@ -110,16 +110,16 @@ def fenced(text: str, mime_type: str) -> str:
     return f"{fence}{language}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}"
 
 
-def _medium(shown: Shown) -> str:
-    title = shown.title or shown.file or shown.url or "a text"
-    if shown.file:
-        mark = "!" if shown.mime_type.startswith("image/") else ""
-        return f"{mark}[{inline(title)}]({quote(shown.file)})"
-    if shown.lack:
-        return f"{inline(title)}: this file is not here, {inline(shown.lack)}"
-    if shown.url:
-        return link(title, shown.url)
-    return f"### {inline(title)}\n\n{fenced(shown.text, shown.mime_type)}"
+def _medium(medium: Exhibit) -> str:
+    title = medium.title or medium.file or medium.url or "a text"
+    if medium.file:
+        mark = "!" if medium.mime_type.startswith("image/") else ""
+        return f"{mark}[{inline(title)}]({quote(medium.file)})"
+    if medium.lack:
+        return f"{inline(title)}: this file is not here, {inline(medium.lack)}"
+    if medium.url:
+        return link(title, medium.url)
+    return f"### {inline(title)}\n\n{fenced(medium.text, medium.mime_type)}"
 
 
 def _facts(key: str, document: Document, person: str) -> Iterator[tuple[str, str]]:

@@ -36,7 +36,7 @@ _SHRINKS = frozenset(
 """Files that are worth compressing; others are compressed already, or not known."""
 
 
-class Target(Protocol):
+class Destination(Protocol):
     """Something that takes files, and is there with all of them or not at all."""
 
     def begin(self) -> None:
@@ -56,7 +56,7 @@ class Output:
     """An export in the making.
 
     Args:
-        target: where its files go.
+        destination: where its files go.
         folder: where there is room for its list of hashes meanwhile.
 
     Attributes:
@@ -64,10 +64,10 @@ class Output:
         size_bytes: of all of them.
     """
 
-    def __init__(self, target: Target, folder: Path) -> None:
+    def __init__(self, destination: Destination, folder: Path) -> None:
         self.files = 0
         self.size_bytes = 0
-        self._target = target
+        self._destination = destination
         # As long as there are files, and to be written last.
         self._sums = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the export
 
@@ -87,7 +87,7 @@ class Output:
                 self.size_bytes += len(chunk)
                 yield chunk
 
-        self._target.put(path, passing(), size_bytes)
+        self._destination.put(path, passing(), size_bytes)
         self.files += 1
         self._sums.write(f"{digest.hexdigest()}  {path}\n".encode())
         return digest.hexdigest()
@@ -103,7 +103,7 @@ class Output:
                 size_bytes += len(chunk)
                 yield chunk
 
-        self._target.put(SUMS, passing(), None)
+        self._destination.put(SUMS, passing(), None)
         self.files += 1
         self.size_bytes += size_bytes
 
@@ -122,25 +122,25 @@ def output(path: Path) -> Iterator[Output]:
     """
     path = _checked(path)
     half = _sibling(path)
-    target: Target = _Zip(path, half) if _is_zip(path) else _Folder(path, half)
+    destination: Destination = _Zip(path, half) if _is_zip(path) else _Folder(path, half)
     # Blobs and the mirror tell of their errors themselves.
     hint = "check free space and permissions; nothing half done was kept"
     with disk_errors(f"cannot write {path}", hint), ExitStack() as stack:
         _clear_away_dead(path)
         try:
-            target.begin()
+            destination.begin()
             with suppress(OSError):
                 # Where no lock can be had, none can be taken for dead.
                 stack.enter_context(_locked(half))
-            made = Output(target, path.parent)
+            made = Output(destination, path.parent)
             try:
                 yield made
                 made.seal()
             finally:
                 made.close()
-            target.finish()
+            destination.finish()
         except BaseException:
-            target.drop()
+            destination.drop()
             raise
 
 
