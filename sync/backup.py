@@ -93,15 +93,15 @@ def backup(
     store.prepare()
     claim(mirror, store)
     source = mirror.account(account.user_id, account.name)
-    is_whole = all(kind.is_personal for name, kind in kinds.items() if name not in chosen)
+    covers_all = all(kind.is_personal for name, kind in kinds.items() if name not in chosen)
     run = OpenRun(
         run_id=mirror.next_run_id(),
         mirror=mirror,
         store=store,
         kinds=chosen,
         # What is held of personal data keeps its files, though it is not listed any more.
-        referring=kinds if is_whole else chosen,
-        is_whole=is_whole,
+        referring=kinds if covers_all else chosen,
+        covers_all=covers_all,
         means=means,
         reason=wishes.reason,
         watch=watch,
@@ -144,7 +144,7 @@ def _tell_not_needed(run: OpenRun, snapshots: Sequence[Snapshot], *, is_limited:
         log.warning("acceptance.not_needed", kind=kind, number=number)
     # Whoever did not see all cannot know, and a restore's own listing is not the place.
     saw_all = all(each.status is Status.COMPLETE for each in snapshots)
-    if saw_all and run.is_whole and run.is_guarded and not is_limited:
+    if saw_all and run.covers_all and run.is_guarded and not is_limited:
         for name in run.left_out.unmet():
             log.warning("without_files.not_needed", name=name)
 
@@ -193,5 +193,5 @@ def choose_kinds(names: frozenset[str], kinds: Mapping[str, Kind]) -> Mapping[st
     parents = {parent.kind for name in names if (parent := kinds[name].parent)}
     wanted = names | parents if names else kinds.keys()
     # A parent's documents cannot be read without cutting their children out.
-    whole = {n for n, kind in kinds.items() if kind.parent and kind.parent.kind in wanted}
-    return {name: kind for name, kind in kinds.items() if name in wanted | whole}
+    embedded = {n for n, kind in kinds.items() if kind.parent and kind.parent.kind in wanted}
+    return {name: kind for name, kind in kinds.items() if name in wanted | embedded}

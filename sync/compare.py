@@ -261,7 +261,7 @@ class _Work:
 def _listed(kind: Kind, access: Access) -> int | None:
     if kind.list is None or kind.parent is not None:
         return None
-    page = access.page(kind, 0, 1) if kind.list.paged else access.whole(kind)
+    page = access.page(kind, 0, 1) if kind.list.paged else access.unpaged(kind)
     return len(page.documents) if page.count is None else page.count
 
 

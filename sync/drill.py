@@ -40,7 +40,7 @@ from sync.sandbox.filetypes import mime_type
 from sync.selection import Selection, owner_of
 from sync.stop import Stop
 from sync.target import Hands
-from sync.wanted import places
+from sync.wanted import taken_from
 from sync.watch import Watch
 
 _USER = "drill"
@@ -198,7 +198,7 @@ def _copy_mirror(hands: Hands, snapshot: Snapshot, url: str) -> None:
     """Copy what a restore works with: `prepare` reads no more than this."""
     mirror, owner = hands.mirror, owner_of(hands.mirror)
     wanted: dict[Source, set[int]] = {hands.target: set(), snapshot.source: set(), owner: set()}
-    for source, at in places(mirror, hands.kinds, owner, snapshot).values():
+    for source, at in taken_from(mirror, hands.kinds, owner, snapshot).values():
         if at is not None:
             wanted[source].add(at)
     copy = Mirror(url, hands.kinds, mirror.stop)

@@ -41,7 +41,7 @@ def column_name(field_name: str) -> str:
 
 def under(path: str, fields: Fields) -> Fields:
     """The same fields inside `path`: `under("answers[]", AUDIT)`."""
-    return {f"{path}.{name}": kind for name, kind in fields.items()}
+    return {f"{path}.{name}": type_ for name, type_ in fields.items()}
 
 
 Paths = dict[str, "Paths | None"]
@@ -83,9 +83,9 @@ def _without_inside(name: str, value: Any, ignored: Paths) -> Any:
     return value
 
 
-def typed(value: Any, kind: Type) -> Any:
+def typed(value: Any, type_: Type) -> Any:
     """A value as its column takes it on any database; null if it is of another type."""
-    return None if value is None else _CONVERT[kind](value)
+    return None if value is None else _CONVERT[type_](value)
 
 
 def _text(value: Any) -> str:

@@ -93,7 +93,7 @@ class Route:
         return self.repeatable and (self.method != "POST" or self.query is not None)
 
     @property
-    def whole(self) -> "Route":
+    def unpaged(self) -> "Route":
         """The same listing in one answer (aisuru-api.md 6)."""
         everything = None if self.query is None else {**self.query, "from": 0, "howMany": _MOST}
         return replace(self, template=self.template.replace(_PAGE, ""), query=everything)
@@ -234,9 +234,9 @@ class Kind:
     def columns(self) -> Mapping[str, tuple[str, Type]]:
         """{field: (column, type)} of every declared top-level field but the key."""
         return {
-            path: (column_name(path), kind)
+            path: (column_name(path), type_)
             for role in (self.writable, self.create_only, self.assigned, self.volatile)
-            for path, kind in role.items()
+            for path, type_ in role.items()
             if "." not in path and "[" not in path
         }
 
@@ -338,7 +338,8 @@ class Kind:
     def row(self, document: Document) -> dict[str, Any]:
         """{column: value} of the typed columns; what does not fit its type is null."""
         return {
-            column: typed(document.get(name), kind) for name, (column, kind) in self.columns.items()
+            column: typed(document.get(name), type_)
+            for name, (column, type_) in self.columns.items()
         }
 
 

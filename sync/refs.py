@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sync.document import Document
 from sync.kind import Ident, Kind
-from sync.link import FileRef, file_refs
+from sync.link import ANYWHERE, FileRef, file_refs
 
 Objects = Mapping[Ident, Document]
 """A state: every object by kind and key."""
@@ -18,6 +18,11 @@ def is_file(kind: Kind) -> bool:
 def files_of(kind: Kind, document: Document) -> set[FileRef]:
     """The files that an object is, or names in its own fields; not those inside its texts."""
     return file_refs({name: document.get(name) for name in kind.files}, kind.files, ())
+
+
+def mentioned_files(kind: Kind, document: Document) -> set[FileRef]:
+    """All files that a document may refer to, in its texts, too, wherever they are."""
+    return file_refs(document, kind.files, ANYWHERE)
 
 
 def by_file(objects: Objects, kinds: Mapping[str, Kind]) -> dict[str, Ident]:

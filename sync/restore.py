@@ -23,7 +23,7 @@ from sync.plan import Loss, Plan, Terms, lacks, plan
 from sync.refs import Objects, files_of, is_file
 from sync.replay import Replay
 from sync.resume import Resumption
-from sync.selection import Selection, check_kinds, choose, owner_of, restorable, taking_part
+from sync.selection import Selection, check_kinds, chosen_objects, owner_of, restorable, taking_part
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
 from sync.target import Hands, Target, find_unlisted
@@ -100,7 +100,7 @@ def prepare(
     kinds = taking_part(hands.kinds)
     check_kinds(selection, restorable(kinds))
     wanted = read_wanted(mirror, kinds, owner_of(mirror), snapshot, hands.target, selection.kinds)
-    chosen = choose(selection, wanted, snapshot)
+    chosen = chosen_objects(selection, wanted, snapshot)
     there, before_id = _list_anew(hands, kinds, snapshot, wanted, watch)
     # Nobody else writes to the mirror meanwhile.
     live = there.live(wanted.objects)

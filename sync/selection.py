@@ -61,7 +61,7 @@ def check_selection(
         # What is a file of the Memori's depends on all that may refer to it.
         read = kinds if kinds[name].scope is Scope.ACCOUNT else {name: kinds[name]}
         wanted = read_wanted(mirror, read, owner_of(mirror), snapshot, snapshot.source)
-        choose(selection, wanted, snapshot)
+        chosen_objects(selection, wanted, snapshot)
 
 
 def owner_of(mirror: Mirror) -> Source:
@@ -84,7 +84,7 @@ def check_kinds(selection: Selection, kinds: Mapping[str, Kind]) -> None:
         raise UsageError("--key needs exactly one --kind")
 
 
-def choose(selection: Selection, wanted: Wanted, snapshot: Snapshot) -> set[Ident] | None:
+def chosen_objects(selection: Selection, wanted: Wanted, snapshot: Snapshot) -> set[Ident] | None:
     """The objects that shall come back; None for all.
 
     Raises:

@@ -17,28 +17,28 @@ from sync.target import Hands, Target
 from sync.twin import find_twins
 
 
-def settle(hands: Hands, target: Target) -> None:
+def settle(hands: Hands, there: Target) -> None:
     """Find out what came of the steps that earlier restores into a Memori left open.
 
     Args:
         hands: to look at files that may have been sent.
-        target: listed just now.
+        there: listed just now.
 
     Raises:
         BadAnswer: that cannot be told now.
     """
-    journal, log = target.journal, structlog.get_logger("restore")
+    journal, log = there.journal, structlog.get_logger("restore")
     begun = journal.begun()
     makers = [each for each in begun if each.op in (CREATE, UPLOAD, REPLACE)]
     for step in (each for each in begun if each not in makers):
         journal.failed(step.id, "cut short; planned anew")
     for place in dict.fromkeys((each.kind, each.before_snapshot_id) for each in makers):
         steps = [each for each in makers if (each.kind, each.before_snapshot_id) == place]
-        kind = target.kinds[place[0]]
-        candidates = _new_since(target, kind, place[1])
+        kind = there.kinds[place[0]]
+        candidates = _new_since(there, kind, place[1])
         hashes = _hashes(hands, kind, steps, candidates)
         found = find_twins(steps, kind, candidates, hashes)
-        live, successors = target.live(), journal.successors()
+        live, successors = there.live(), journal.successors()
         for step in steps:
             key = found[step.id]
             log.info("step.settled", kind=kind.name, key=step.old_key, found=key)
@@ -49,16 +49,16 @@ def settle(hands: Hands, target: Target) -> None:
                 journal.done(step.id, last_known(lost, successors, live), key)
 
 
-def _new_since(target: Target, kind: Kind, snapshot_id: int) -> dict[str, Document]:
+def _new_since(there: Target, kind: Kind, snapshot_id: int) -> dict[str, Document]:
     """Objects that were not there at a snapshot, and that no other step made."""
-    source, past = target.source_of(kind), target.mirror.past
-    before_id = target.mirror.sibling(snapshot_id, source)
+    source, past = there.source_of(kind), there.mirror.past
+    before_id = there.mirror.sibling(snapshot_id, source)
     before = {key for key, _ in past.state(source, kind, before_id)}
-    taken = target.journal.taken()
+    made = there.journal.made()
     return {
         key: document
         for key, document in past.state(source, kind)
-        if key not in before and (kind.name, key) not in taken
+        if key not in before and (kind.name, key) not in made
     }
 
 

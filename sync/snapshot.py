@@ -54,7 +54,7 @@ class OpenRun:
         kinds: what the run is limited to, parents before children.
         referring: those whose documents' files are kept: of a run that covers all, also personal
             data that is held but not listed any more.
-        is_whole: the run covers every kind.
+        covers_all: the run covers every kind.
         is_guarded: absences that are too many are held back, unless they are accepted.
         left_out: files that are not asked for.
     """
@@ -64,7 +64,7 @@ class OpenRun:
     store: FileStore
     kinds: Mapping[str, Kind]
     referring: Mapping[str, Kind]
-    is_whole: bool
+    covers_all: bool
     means: Means
     reason: Reason
     watch: Watch
@@ -172,7 +172,7 @@ class OpenSnapshot:
                 self._files["bytes"] += fetched.size_bytes
                 if fetched.why:
                     self._note_trouble(fetched)
-        self._knows_all_files = self._run.is_whole and owner is None
+        self._knows_all_files = self._run.covers_all and owner is None
 
     def _note_trouble(self, fetched: Fetched) -> None:
         is_news = fetched.is_new or fetched.outcome == FAILED
@@ -245,7 +245,7 @@ class OpenSnapshot:
             for document in documents:
                 parent, embedded = cut_out(document, child)
                 if embedded is None:
-                    embedded = access.whole(child, parent).documents
+                    embedded = access.unpaged(child, parent).documents
                 adopted = adopt(embedded, child, kind.key_of(parent))
                 found += [accept(child, each) for each in adopted]
                 parents.append(parent)

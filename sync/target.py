@@ -100,7 +100,7 @@ class Target:
         return ((kind.key_of(each), each) for each in self.mirror.documents(source, kind))
 
 
-def find_unlisted(hands: Hands, target: Target, files: Objects) -> dict[Ident, Document]:
+def find_unlisted(hands: Hands, there: Target, files: Objects) -> dict[Ident, Document]:
     """Find out which files are there of those that no list shows.
 
     What an earlier restore made of a file stands for it as long as it is there: it is not asked
@@ -108,31 +108,33 @@ def find_unlisted(hands: Hands, target: Target, files: Objects) -> dict[Ident, D
 
     Args:
         hands: to ask with.
-        target: listed just now, and settled.
+        there: listed just now, and settled.
         files: of assets, made of what was known of them.
 
     Raises:
         AccountRefused, Unavailable, Interrupted: that cannot be told now.
     """
-    successors, past = target.journal.successors(), target.mirror.past
+    successors, past = there.journal.successors(), there.mirror.past
     last = {ident: follow(ident, successors) for ident in files}
     listed = {
         (kind.name, key)
-        for kind in target.kinds.values()
+        for kind in there.kinds.values()
         if any(name == kind.name for name, _ in files)
-        for key in past.documents(target.source_of(kind), kind, last.values())
+        for key in past.documents(there.source_of(kind), kind, last.values())
     }
-    there = {ident for ident in files if ident in listed and last[ident] == ident[1]}
+    present = {ident for ident in files if ident in listed and last[ident] == ident[1]}
     asked = [ident for ident in files if (ident[0], last[ident]) not in listed]
 
     def look(ident: Ident) -> bool:
         limits = hands.means.limits
-        refs = file_refs(files[ident], target.kinds[ident[0]].files, limits.origins)
+        refs = file_refs(files[ident], there.kinds[ident[0]].files, limits.origins)
         return all(_is_there(hands.access, ref, limits) for ref in refs)
 
     with ThreadPoolExecutor(hands.means.concurrency, thread_name_prefix="unlisted") as pool:
-        there |= {ident for ident, found in zip(asked, pool.map(look, asked), strict=True) if found}
-    return {ident: document for ident, document in files.items() if ident in there}
+        present |= {
+            ident for ident, found in zip(asked, pool.map(look, asked), strict=True) if found
+        }
+    return {ident: document for ident, document in files.items() if ident in present}
 
 
 class _Glance:

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from sync.document import Document
 from sync.errors import UsageError
 from sync.kind import Ident, Kind, Scope
-from sync.link import ANYWHERE, FileRef, file_refs
+from sync.link import FileRef
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source, Status
-from sync.refs import Objects, by_file, files_of, is_file
+from sync.refs import Objects, by_file, files_of, is_file, mentioned_files
 from sync.when import local
 from sync.wording import quoted
 
@@ -189,7 +189,7 @@ def _age(snapshots: Sequence[Snapshot], chosen: Snapshot, kind: str) -> Age:
     return Age(last, f"snapshot {chosen.id} {lack}")
 
 
-def places(
+def taken_from(
     mirror: Mirror, kinds: Mapping[str, Kind], owner: Source, snapshot: Snapshot
 ) -> dict[str, tuple[Source, int | None]]:
     """{kind: whose state is taken, and as of which snapshot}, None for what is there now.
@@ -235,7 +235,7 @@ def read_wanted(
     """
     origin = snapshot.source
     is_copy = target.remote_id != origin.remote_id
-    taken = places(mirror, kinds, owner, snapshot)
+    taken = taken_from(mirror, kinds, owner, snapshot)
     objects: dict[Ident, Document] = {}
     others: dict[Ident, Document] = {}
     damaged: set[Ident] = set()
@@ -264,11 +264,11 @@ def read_wanted(
         keys = [key for name, key in unlisted if name == kind.name]
         for key in mirror.past.gone(owner, kind, keys, taken[kind.name][1]):
             del unlisted[kind.name, key]
-    whole = {**objects, **foreign, **unlisted}
-    files = _stored_files(mirror, kinds, whole)
+    everything = {**objects, **foreign, **unlisted}
+    files = _stored_files(mirror, kinds, everything)
     copied = frozenset(each for each in objects if kinds[each[0]].scope is Scope.ACCOUNT)
     theirs = frozenset({*foreign, *unlisted})
-    return Wanted(whole, theirs, frozenset(unlisted), files, copied, frozenset(damaged))
+    return Wanted(everything, theirs, frozenset(unlisted), files, copied, frozenset(damaged))
 
 
 def _as_of(kind: Kind, document: Document, target: Source) -> Document:
@@ -285,7 +285,7 @@ def _mentioned(objects: Objects, kinds: Mapping[str, Kind]) -> dict[FileRef, str
     found: dict[str, tuple[FileRef, str]] = {}
     for (name, _), document in objects.items():
         kind = kinds[name]
-        for ref in file_refs(document, kind.files, ANYWHERE):
+        for ref in mentioned_files(kind, document):
             if ref.is_on_backend and (kind.files or ref.key not in found):
                 found[ref.key] = (ref, kind.name_of(document))
     return dict(found.values())

@@ -261,7 +261,7 @@ def test_a_file_is_uploaded_listed_changed_and_removed(account, world, tmp_path)
     access.update(asset, {**made, "originalFileName": "ground floor"})
     assert look(access, asset, made)["originalFileName"] == "ground floor"
     access.delete(asset, made)
-    assert access.whole(asset).documents == [each.document for each in world.assets.values()]
+    assert access.unpaged(asset).documents == [each.document for each in world.assets.values()]
 
 
 def test_no_document_that_comes_out_holds_a_session_id(account, sandbox):

@@ -39,7 +39,7 @@ class Remote:
     def page(self, _: object, start: int, how_many: int) -> Page:
         return self._give((start, how_many), start, start + min(how_many, self.cap))
 
-    def whole(self, _: object) -> Page:
+    def unpaged(self, _: object) -> Page:
         return self._give(None, 0, 10**9)
 
     def _give(self, asked: tuple[int, int] | None, start: int, stop: int) -> Page:
@@ -205,7 +205,7 @@ def test_pages_that_show_the_same_objects_again_and_again_end():
             return Page(super().page(kind, 0, how_many).documents, 10**9)
 
     remote = Stuck(people(5))
-    remote.whole = lambda _: Page([], 10**9)  # type: ignore[method-assign]
+    remote.unpaged = lambda _: Page([], 10**9)  # type: ignore[method-assign]
     assert "1000000000 were announced" in read(remote, concurrency=3)
     assert len(remote.asked) < 50
 
@@ -233,8 +233,8 @@ def test_what_is_no_answer_is_asked_for_again_but_what_is_refused_for_good_is_no
 
 def test_a_list_without_pages_and_count_is_proven_by_one_whole_answer():
     class Uncounted(Remote):
-        def whole(self, kind: object) -> Page:
-            return Page(super().whole(kind).documents, None)
+        def unpaged(self, kind: object) -> Page:
+            return Page(super().unpaged(kind).documents, None)
 
     remote = Uncounted(people(3))
     assert read(remote, kind=ASSET) == ""
@@ -273,7 +273,7 @@ def test_what_lived_through_a_proven_listing_was_seen(
 
     remote = Remote(people(number), change, cap)
     if not has_whole:
-        remote.whole = lambda _: Page([], 10**9)  # type: ignore[method-assign]
+        remote.unpaged = lambda _: Page([], 10**9)  # type: ignore[method-assign]
     is_proven = read(remote, page_size, concurrency) == ""
     assert is_proven or not has_whole
     assert not is_proven or set(people(number)) - died <= remote.seen

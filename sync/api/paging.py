@@ -82,7 +82,7 @@ class Listing:
             as `Access.page`, and whatever `take` raises; what came before stays valid.
         """
         is_paged = self._kind.list is not None and self._kind.list.paged
-        passes = [*[self._paged] * _PASSES, self._whole] if is_paged else [self._whole]
+        passes = [*[self._paged] * _PASSES, self._unpaged] if is_paged else [self._unpaged]
         found = ""
         for read in passes:
             self._pass_number += 1
@@ -99,8 +99,8 @@ class Listing:
             )
         return found
 
-    def _whole(self, take: Take) -> str:
-        page = self._access.whole(self._kind)
+    def _unpaged(self, take: Take) -> str:
+        page = self._access.unpaged(self._kind)
         received = len(page.documents)
         distinct = take(Arrival(page.documents, self._pass_number, received, page.count))
         return doubt({page.count}, received, distinct)
@@ -137,7 +137,7 @@ class Listing:
             if given <= _OVERLAP:
                 if not start:
                     # So little cannot overlap; a page that came too short shows beside the whole.
-                    yield self._access.whole(self._kind)
+                    yield self._access.unpaged(self._kind)
                 return
             start += given - _OVERLAP
             has_grown = given > size

@@ -97,7 +97,7 @@ class Access:
         """
         return self._list(kind, _route(kind.list, kind), {"from": start, "howMany": how_many})
 
-    def whole(self, kind: Kind, parent: Document | None = None) -> Page:
+    def unpaged(self, kind: Kind, parent: Document | None = None) -> Page:
         """A kind's whole listing in one answer.
 
         Args:
@@ -107,7 +107,7 @@ class Access:
         Raises:
             BadAnswer: the answer holds no list, or no count where one is due.
         """
-        return self._list(kind, _route(kind.list, kind).whole, parent or {})
+        return self._list(kind, _route(kind.list, kind).unpaged, parent or {})
 
     def _list(self, kind: Kind, route: Route, path: Mapping[str, Any]) -> Page:
         query = None if route.query is None else {**path, **route.query}

@@ -167,7 +167,7 @@ def chunks_of(raw: Raw, deadline: float, late: RemoteError) -> Iterator[bytes]:
         yield chunk
 
 
-def whole(name: str, raw: Raw) -> bytes:
+def read_all(name: str, raw: Raw) -> bytes:
     """A body that is to be understood as one; what comes packed must not grow without end."""
     data = bytearray()
     late = Unavailable(f"{name}: the answer was not here after {_ANSWER_S:g} seconds")

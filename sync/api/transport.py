@@ -33,7 +33,7 @@ from sync.api.envelope import (
 )
 from sync.api.path import fill, name_of
 from sync.api.pool import Lines, pool
-from sync.api.stream import Ask, Body, Head, Redirected, chunks_of, whole
+from sync.api.stream import Ask, Body, Head, Redirected, chunks_of, read_all
 from sync.document import canonical
 from sync.errors import BadAnswer, Interrupted, NotFound, RemoteError, Unavailable
 from sync.kind import Route
@@ -146,7 +146,7 @@ class Transport:
                 # A farewell waits for nobody.
                 turn = nullcontext() if parting else self._turns
                 with turn, self._request(route, url, calling) as raw:
-                    return self._read(route, raw, whole(name_of(route), raw))
+                    return self._read(route, raw, read_all(name_of(route), raw))
 
         return attempt() if parting else self.repeat(attempt, safe=route.is_safe)
 

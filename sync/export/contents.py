@@ -13,13 +13,14 @@ from sync.document import Document, map_texts, storable
 from sync.export import parts
 from sync.export.choice import View
 from sync.export.desk import LONGEST_FILE, PORTION, Desk
-from sync.export.files import File, Files, Placed, extension_of, refs_of
+from sync.export.files import File, Files, Placed, extension_of
 from sync.export.markdown import Exhibit, entry, page
 from sync.export.safe_name import Names, safe_name
 from sync.kind import Kind, children, is_usable_key, parent_of
 from sync.kinds.memory import MEMORY
 from sync.kinds.person import PERSON
 from sync.link import FileRef, move_assets
+from sync.refs import mentioned_files
 
 CONTENTS = "contents"
 JSON, PAGE = "content.json", "content.md"
@@ -44,7 +45,7 @@ class _Content:
         """What it is called."""
         return MEMORY.name_of(self.document) or str(self.document.get("memoryType") or self.key)
 
-    def whole(self, shown: Callable[[Kind, Document], Document]) -> Document:
+    def with_children(self, shown: Callable[[Kind, Document], Document]) -> Document:
         """As the remote shows it: with its children inside."""
         lists = {
             parent_of(kind).field: [shown(kind, each) for each in documents]
@@ -54,10 +55,10 @@ class _Content:
 
     def refs(self) -> Iterator[FileRef]:
         """The files that it may refer to."""
-        yield from refs_of(MEMORY, self.document)
+        yield from mentioned_files(MEMORY, self.document)
         for kind, documents in self.children.items():
             for document in documents:
-                yield from refs_of(kind, document)
+                yield from mentioned_files(kind, document)
         yield from self.attached
 
 
@@ -182,7 +183,7 @@ def _write(
     for ref in sorted(content.refs(), key=lambda each: each.key):
         if ref.key in known and ref.key not in placed:
             media.append(show(ref, "", ""))
-    desk.write_json(folder + JSON, content.whole(desk.shown))
+    desk.write_json(folder + JSON, content.with_children(desk.shown))
     beside = {key: quote(each.name) for key, each in placed.items() if each.name}
     # What the page shows shall be there when the remote is not.
     document = map_texts(content.document, lambda text: move_assets(text, beside, keeps_size=False))
@@ -214,7 +215,7 @@ def _decoded(text: str, mime_type: str) -> bytes:
 def _own_refs(kind: Kind, document: Document) -> list[FileRef]:
     """What the document is a file of, not what its texts mention."""
     names = (*kind.files, "mimeType")
-    return list(refs_of(kind, {name: document.get(name) for name in names}))
+    return list(mentioned_files(kind, {name: document.get(name) for name in names}))
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sync.batches import batches
 from sync.document import Document
 from sync.export.choice import View
-from sync.export.files import Files, Lack, refs_of
+from sync.export.files import Files, Lack
 from sync.export.output import Output
 from sync.export.safe_name import Names
 from sync.export.sheet import csv_table, json_array, json_object
@@ -16,6 +16,7 @@ from sync.kind import Kind
 from sync.link import FileRef
 from sync.mirror.index import Index
 from sync.mirror.mirror import Mirror
+from sync.refs import mentioned_files
 from sync.watch import Watch
 
 PORTION = 100
@@ -114,7 +115,7 @@ class Desk:
 
     def note_files(self, part: str, kind: Kind, document: Document) -> None:
         """Note in a part of the index which files a document refers to."""
-        refs = refs_of(kind, document)
+        refs = mentioned_files(kind, document)
         self.index.put(part, ((ref.key, 0, ref.url) for ref in refs))
 
     def write_files(self, folder: str, files: Files, part: str) -> None:

@@ -13,9 +13,8 @@ from sync.export.output import Output
 from sync.export.safe_name import Names
 from sync.fetch import FAILED, LEFT_OUT, MISSING, without_query
 from sync.files import FileStore, is_name
-from sync.kind import Kind
 from sync.kinds.file import FILE
-from sync.link import ANYWHERE, FileRef, file_refs
+from sync.link import FileRef
 from sync.mirror.index import Index
 from sync.mirror.mirror import Mirror
 
@@ -209,11 +208,6 @@ class Files:
 def extension_of(mime_type: str) -> str:
     """What the names of such files end in, with its dot; "" if that is not known."""
     return _TYPES.guess_extension(mime_type) or ""
-
-
-def refs_of(kind: Kind, document: Document) -> set[FileRef]:
-    """All files that a document may refer to."""
-    return file_refs(document, kind.files, ANYWHERE)
 
 
 def _has_bytes(document: Mapping[str, Any] | None) -> bool:

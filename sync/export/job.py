@@ -13,7 +13,7 @@ from sync.export import parts
 from sync.export.choice import Choice, Part, View, check_still_there, is_owned, is_settings
 from sync.export.contents import write_contents
 from sync.export.desk import PORTION, Desk, file_of
-from sync.export.files import Files, Lack, refs_of
+from sync.export.files import Files, Lack
 from sync.export.output import SUMS, output
 from sync.export.readme import NAME, Told, readme
 from sync.export.safe_name import Names
@@ -24,6 +24,7 @@ from sync.kinds.memory import MEMORY
 from sync.kinds.person import PERSON
 from sync.mirror.index import Index
 from sync.mirror.mirror import Mirror
+from sync.refs import mentioned_files
 from sync.watch import Watch
 
 _ACCOUNT = "account"
@@ -208,7 +209,7 @@ def _survey(desk: Desk, account: View) -> None:
         for key, document in desk.state(account, kind):
             if document is None:
                 continue
-            own = refs_of(kind, {name: document.get(name) for name in kind.files})
+            own = mentioned_files(kind, {name: document.get(name) for name in kind.files})
             name = kind.name_of(document)
             called = ((ref.key, 0, name) for ref in own)
             desk.index.put(parts.names(account), called)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from sync.mirror.database import writing
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import told
+from sync.mirror.values import storable_error
 
 _KEPT = 1000
 """How many of each name are remembered."""
@@ -49,7 +49,11 @@ def begin(mirror: Mirror, name: str) -> int:
 def end(mirror: Mirror, job_id: int, exit_code: int, error: str | None) -> None:
     """Note how a job ended."""
     job = mirror.tables.job
-    values = {"finished_at": datetime.now(UTC), "exit_code": exit_code, "error": told(error)}
+    values = {
+        "finished_at": datetime.now(UTC),
+        "exit_code": exit_code,
+        "error": storable_error(error),
+    }
     with mirror.engine.connect() as connection, writing(connection):
         connection.execute(sa.update(job).where(job.c.id == job_id).values(values))
 

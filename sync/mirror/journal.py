@@ -207,7 +207,7 @@ class Journal:
         last = {(row.kind, row.old_key): row.status for row in self._mirror.rows(query)}
         return {ident for ident, status in last.items() if status == FAILED}
 
-    def taken(self) -> set[Ident]:
+    def made(self) -> set[Ident]:
         """Objects that some step is known to have made."""
         step, restore = self._tables.restore_step, self._tables.restore
         query = (

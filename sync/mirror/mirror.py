@@ -36,7 +36,7 @@ from sync.mirror.values import (
     own_document,
     snapshot_of,
     source_of,
-    told,
+    storable_error,
 )
 from sync.stop import Stop
 from sync.wording import quoted
@@ -187,7 +187,12 @@ class Mirror:
             connection.execute(
                 sa.update(snapshot)
                 .where(snapshot.c.id == snapshot_id)
-                .values(status=status, finished_at=datetime.now(UTC), error=told(error), **counts)
+                .values(
+                    status=status,
+                    finished_at=datetime.now(UTC),
+                    error=storable_error(error),
+                    **counts,
+                )
             )
 
     def interrupt_running(self) -> None:

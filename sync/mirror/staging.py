@@ -22,7 +22,7 @@ from sync.mirror.apply import FRESHENED, Stage, apply
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import BATCH, by_key, writing
 from sync.mirror.tables import Tables, is_backup, of_kind
-from sync.mirror.values import KindResult, Status, Tally, held, parsed, told
+from sync.mirror.values import KindResult, Status, Tally, held, parsed, storable_error
 from sync.stop import Stop
 
 # What one query takes, in objects and in characters; a listing may come all at once.
@@ -286,7 +286,7 @@ class Staging:
                         snapshot_id=self._snapshot_id,
                         kind=name,
                         status=result.status,
-                        error=told(result.error),
+                        error=storable_error(result.error),
                         **vars(result.tally),
                     )
                 )

@@ -128,7 +128,7 @@ class Change:
     document: Document | None
 
 
-def told(error: str | None) -> str | None:
+def storable_error(error: str | None) -> str | None:
     """An error as a column takes it on any database."""
     return None if error is None else storable(error)
 
