@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from sync.export.choice import Choice
-    from sync.export.job import Exported
+    from sync.export.export import Exported
     from sync.wanted import Age
 
 _LINES = 20
@@ -54,7 +54,7 @@ def command(
     from sync.cli.progress import progress
     from sync.cli.report import source_json, tell_forgotten
     from sync.export.choice import choose
-    from sync.export.job import export
+    from sync.export.export import export
     from sync.export.output import check_path
     from sync.when import moment
 

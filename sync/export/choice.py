@@ -32,7 +32,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Part:
+class Chosen:
     """An agent, or the account, as of a snapshot.
 
     Attributes:
@@ -62,8 +62,8 @@ class Choice:
         never: {id: name} of the account's agents of which nothing ever was.
     """
 
-    agents: Sequence[Part]
-    account: Part | None
+    agents: Sequence[Chosen]
+    account: Chosen | None
     left_out: Sequence[str]
     never: Mapping[str, str]
 
@@ -85,10 +85,10 @@ def choose(
     if owner is None:
         raise UsageError("there is nothing in this mirror yet", "run `aisuru-sync backup` first")
     if snapshot_id is not None:
-        chosen = [choose_snapshot(mirror, memori, snapshot_id, at)]
-        if chosen[0].status in _HALF:
-            raise UsageError(f"snapshot {snapshot_id} is {chosen[0].status}: say another one")
-        meant = [chosen[0].source]
+        usable = [choose_snapshot(mirror, memori, snapshot_id, at)]
+        if usable[0].status in _HALF:
+            raise UsageError(f"snapshot {snapshot_id} is {usable[0].status}: say another one")
+        meant = [usable[0].source]
     else:
         meant = [each for each in mirror.sources(memori) if each.scope is Scope.MEMORI]
         if memori is not None and not meant:
@@ -97,37 +97,37 @@ def choose(
                 "without --memori it is exported with all its agents",
             )
         found = (latest(snapshots, each, at) for each in meant)
-        chosen = [each for each in found if each is not None]
+        usable = [each for each in found if each is not None]
     account = None
     if memori is None and snapshot_id is None:
         account = latest(snapshots, owner, at)
-    if not chosen and account is None:
+    if not usable and account is None:
         raise UsageError("nothing was backed up by then" if at else "nothing was backed up yet")
 
-    there = {each.source.id for each in chosen}
-    part = _part(mirror, kinds, snapshots, owner, account) if account else None
-    owned = _owned(mirror, kinds, part.view) if part else {}
+    there = {each.source.id for each in usable}
+    of_account = _chosen(mirror, kinds, snapshots, owner, account) if account else None
+    owned = _owned(mirror, kinds, of_account.view) if of_account else {}
     known = {each.remote_id for each in mirror.sources()}
     return Choice(
-        agents=[_part(mirror, kinds, snapshots, owner, each) for each in chosen],
-        account=part,
+        agents=[_chosen(mirror, kinds, snapshots, owner, each) for each in usable],
+        account=of_account,
         left_out=[
             each.name
             for each in meant
             # One that the account did not show by then was not there yet.
-            if each.id not in there and (part is None or each.remote_id in owned)
+            if each.id not in there and (of_account is None or each.remote_id in owned)
         ],
         never={key: name for key, name in owned.items() if key not in known},
     )
 
 
-def _part(
+def _chosen(
     mirror: Mirror,
     kinds: Mapping[str, Kind],
     snapshots: Sequence[Snapshot],
     owner: Source,
     snapshot: Snapshot,
-) -> Part:
+) -> Chosen:
     """A source as a restore of the snapshot would go back to it."""
     source = snapshot.source
     mine = {
@@ -150,7 +150,7 @@ def _part(
         return View(of, at, older)
 
     account = view(owner, snapshot.id if source == owner else mirror.sibling(snapshot.id, owner))
-    return Part(snapshot, view(source, snapshot.id), account, old)
+    return Chosen(snapshot, view(source, snapshot.id), account, old)
 
 
 def _owned(mirror: Mirror, kinds: Mapping[str, Kind], account: View) -> dict[str, str]:
@@ -195,9 +195,9 @@ def is_owned(kind: Kind) -> bool:
 
 def check_still_there(mirror: Mirror, choice: Choice) -> None:
     """Raise `StorageError` if somebody had a snapshot forgotten while it was read."""
-    parts = [*choice.agents, *([choice.account] if choice.account else [])]
+    sources = [*choice.agents, *([choice.account] if choice.account else [])]
     kept = {each.id for each in mirror.snapshots() if each.status is not Status.FORGOTTEN}
-    for view in (view for part in parts for view in (part.view, part.account)):
+    for view in (view for each in sources for view in (each.view, each.account)):
         for each in (view.snapshot_id, *view.older.values()):
             if each is not None and each not in kept:
                 raise StorageError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from sync.batches import batches
 from sync.document import Document, storable
 from sync.export import parts
-from sync.export.choice import Choice, Part, View, check_still_there, is_owned, is_settings
+from sync.export.choice import Choice, Chosen, View, check_still_there, is_owned, is_settings
 from sync.export.contents import write_contents
 from sync.export.desk import PORTION, Desk, file_of
 from sync.export.files import Files, Lack
@@ -36,12 +36,12 @@ class Exported:
     """What an export came to.
 
     Attributes:
-        sources: the parts of the choice, each with what was written of it.
+        sources: what was chosen, each with what was written of it.
         files: how many there are in it.
         lacks: what is not in it, or not as it was.
     """
 
-    sources: list[tuple[Part, Told]]
+    sources: list[tuple[Chosen, Told]]
     files: int
     size_bytes: int
     lacks: list[Lack]
@@ -73,17 +73,19 @@ def export(
         StorageError: the disk is full or broken, or what is read was forgotten meanwhile; nothing
             is left at the path.
     """
-    sources: list[tuple[Part, Told]] = []
+    sources: list[tuple[Chosen, Told]] = []
     lacks: list[Lack] = []
     with output(path) as out, Index() as index:
         desk = Desk(mirror, store, kinds, out, index, watch, shows_pins)
         names = Names((NAME, SUMS, _ACCOUNT), _LONGEST_FOLDER)
-        for part in choice.agents:
-            _survey(desk, part.account)
-            folder = names.take(part.snapshot.source.name)
-            views = (part.view, part.account)
-            files = Files(mirror, store, out, index, views, parts.names(part.account))
-            sources.append((part, _told(part, folder, _write_agent(desk, part, files, folder))))
+        for chosen in choice.agents:
+            _survey(desk, chosen.account)
+            folder = names.take(chosen.snapshot.source.name)
+            views = (chosen.view, chosen.account)
+            files = Files(mirror, store, out, index, views, parts.names(chosen.account))
+            sources.append(
+                (chosen, _told(chosen, folder, _write_agent(desk, chosen, files, folder)))
+            )
             lacks += files.lacks.values()
         if (own := choice.account) is not None:
             _survey(desk, own.account)
@@ -106,25 +108,25 @@ def export(
     return Exported(sources, out.files, out.size_bytes, lacks)
 
 
-def _told(part: Part, folder: str, counts: Mapping[str, int]) -> Told:
-    snapshot = part.snapshot
+def _told(chosen: Chosen, folder: str, counts: Mapping[str, int]) -> Told:
+    snapshot = chosen.snapshot
     # In the words of the other commands, and in the order of the registry.
-    return Told(snapshot.source.name, folder, snapshot.id, snapshot.started_at, counts, part.ages)
+    return Told(snapshot.source.name, folder, snapshot.id, snapshot.started_at, counts, chosen.ages)
 
 
-def _write_agent(desk: Desk, part: Part, files: Files, name: str) -> dict[str, int]:
+def _write_agent(desk: Desk, chosen: Chosen, files: Files, name: str) -> dict[str, int]:
     """Write all that is an agent's own; {kind: how many objects}."""
-    view, folder, rest = part.view, f"{name}/", parts.loose_files(part.view)
+    view, folder, rest = chosen.view, f"{name}/", parts.loose_files(chosen.view)
     embedded = children(MEMORY, desk.kinds)
     counts: dict[str, int] = {}
     if MEMORY in desk.kinds.values():
         counts[MEMORY.name] = write_contents(
-            desk, view, files, folder, parts.attached(part.account)
+            desk, view, files, folder, parts.attached(chosen.account)
         )
     counts |= {kind.name: desk.index.count(parts.children(view, kind)) for kind in embedded}
     for kind in desk.kinds.values():
         if kind.scope is Scope.MEMORI and kind is not MEMORY and kind not in embedded:
-            if kind.name not in part.ages:
+            if kind.name not in chosen.ages:
                 continue
             path = f"{folder}{file_of(kind)}.json"
             counts[kind.name] = desk.write_list(path, kind, _sound(desk, view, kind), rest)
@@ -132,17 +134,17 @@ def _write_agent(desk: Desk, part: Part, files: Files, name: str) -> dict[str, i
                 table = f"{folder}{file_of(kind)}.csv"
                 desk.write_table(table, kind, _sound(desk, view, kind))
         elif kind.scope is Scope.ACCOUNT and is_owned(kind):
-            counts[kind.name] = _write_owned(desk, part, kind, folder, rest)
+            counts[kind.name] = _write_owned(desk, chosen, kind, folder, rest)
     desk.write_files(f"{folder}files/", files, rest)
     desk.output.put(f"{folder}files.json", json_array(files.all_placed()))
     return {each: counts[each] for each in desk.kinds if each in counts}
 
 
-def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> int:
+def _write_owned(desk: Desk, chosen: Chosen, kind: Kind, folder: str, rest: str) -> int:
     """Write the objects of the account that belong to an agent, or are its settings."""
-    owner = part.view.source.remote_id
+    owner = chosen.view.source.remote_id
     if is_settings(kind):
-        found = list(desk.by_keys(part.account, kind, [owner]))
+        found = list(desk.by_keys(chosen.account, kind, [owner]))
         for _, document in found:
             desk.note_files(rest, kind, document)
             desk.index.put(parts.written(kind), [(owner, 0, None)])
@@ -150,21 +152,23 @@ def _write_owned(desk: Desk, part: Part, kind: Kind, folder: str, rest: str) -> 
         return len(found)
 
     def owned() -> Iterator[Document]:
-        keys = (key for _, key in desk.index.walk(parts.owned(part.account, kind, owner)))
-        for key, document in desk.by_keys(part.account, kind, keys):
+        keys = (key for _, key in desk.index.walk(parts.owned(chosen.account, kind, owner)))
+        for key, document in desk.by_keys(chosen.account, kind, keys):
             desk.index.put(parts.written(kind), [(key, 0, None)])
             yield document
 
     return desk.write_list(f"{folder}{file_of(kind)}.json", kind, owned(), rest)
 
 
-def _write_account(desk: Desk, part: Part, files: Files, never: Container[str]) -> dict[str, int]:
+def _write_account(
+    desk: Desk, chosen: Chosen, files: Files, never: Container[str]
+) -> dict[str, int]:
     """Write what belongs to the account alone; {kind: how many objects}."""
-    folder, rest = f"{_ACCOUNT}/", parts.loose_files(part.view)
+    folder, rest = f"{_ACCOUNT}/", parts.loose_files(chosen.view)
     counts: dict[str, int] = {}
     for kind in desk.kinds.values():
         if kind.scope is Scope.ACCOUNT:
-            documents = _others(desk, part.view, kind, rest, never)
+            documents = _others(desk, chosen.view, kind, rest, never)
             path = f"{folder}{file_of(kind)}.json"
             counts[kind.name] = desk.write_list(path, kind, documents)
     desk.write_files(f"{folder}files/", files, rest)
