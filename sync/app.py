@@ -153,7 +153,7 @@ class App:
             owned = account.agents()
             _check_there(memori, mirror, owned)
             agent = choose_agent(memori, owned)
-            target = mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
+            target = mirror.register_memori(agent.memori_id, agent.name, agent.engine_memori_id)
             with account.giver(agent, means.password_of(agent)) as access:
                 yield Hands(account, target, access, mirror, self.store, self.kinds, means)
 

@@ -92,7 +92,7 @@ def backup(
     agents = choose_agents(wishes.memoris, owned)
     store.prepare()
     claim(mirror, store)
-    source = mirror.account(account.user_id, account.name)
+    source = mirror.register_account(account.user_id, account.name)
     covers_all = all(kind.is_personal for name, kind in kinds.items() if name not in chosen)
     run = OpenRun(
         run_id=mirror.next_run_id(),
@@ -166,7 +166,7 @@ def _back_up_agent(
     Returns:
         The exit codes that what went wrong means for the run.
     """
-    source = run.mirror.memori(agent.memori_id, agent.name, agent.engine_memori_id)
+    source = run.mirror.register_memori(agent.memori_id, agent.name, agent.engine_memori_id)
     with (
         OpenSnapshot(run, source) as of_memori,
         failing_alone(of_memori.fail),

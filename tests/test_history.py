@@ -33,7 +33,7 @@ def mirror(database):
 
 @pytest.fixture
 def source(mirror: Mirror):
-    return mirror.memori("1", "Guide", "e1")
+    return mirror.register_memori("1", "Guide", "e1")
 
 
 def person(key: str, name: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ STATES = st.lists(
 )
 @given(STATES)
 def test_the_diff_of_any_two_snapshots_turns_the_one_into_the_other(mirror, states):
-    source = mirror.memori(f"of run {mirror.next_run_id()}", "Guide", "e")
+    source = mirror.register_memori(f"of run {mirror.next_run_id()}", "Guide", "e")
     ids, there = [], set()
     for state in states:
         documents = [person(key, name) for key, name in state.items()]
@@ -139,7 +139,7 @@ def test_history_follows_an_object_through_two_losses(mirror, source):
 
 
 def test_the_key_map_of_another_memori_never_applies(mirror, source):
-    other = mirror.memori("2", "Archive", "e2")
+    other = mirror.register_memori("2", "Archive", "e2")
     first, _ = see(mirror, source, [person("p", "Anna")])
     see(mirror, source, [person("p1", "Anna")], gone=["p"])
     come_back(mirror, other, first, ("person", "p"), "p1")

@@ -39,7 +39,7 @@ def mirror(database):
 
 @pytest.fixture
 def source(mirror: Mirror) -> Source:
-    return mirror.memori("1", "Guide", "e1")
+    return mirror.register_memori("1", "Guide", "e1")
 
 
 def see(mirror: Mirror, source: Source, documents, *, gone=(), kind=PERSON, children=()):
@@ -199,7 +199,7 @@ people = st.dictionaries(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.lists(people, min_size=1, max_size=6))
 def test_every_snapshot_can_be_read_back_as_it_was(mirror, views):
-    source = mirror.memori(str(uuid4()), "Guide", "e")
+    source = mirror.register_memori(str(uuid4()), "Guide", "e")
     live: dict[str, dict] = {}
     seen = []
     for view in views:
@@ -254,10 +254,10 @@ def test_check_tells_what_does_not_agree(mirror, source, tmp_path):
 
 
 def test_a_mirror_holds_one_account(mirror):
-    account = mirror.account("u1", "owner")
-    assert mirror.account("u1", "new name") == replace(account, name="new name")
+    account = mirror.register_account("u1", "owner")
+    assert mirror.register_account("u1", "new name") == replace(account, name="new name")
     with pytest.raises(UsageError, match="not of"):
-        mirror.account("u2", "other")
+        mirror.register_account("u2", "other")
 
 
 def test_two_writers_lose_no_update(mirror, source):
@@ -378,7 +378,7 @@ def test_thousands_are_staged_changed_and_lost_alike(mirror, source):
 
 
 def test_what_came_back_into_another_agent_counts_as_absent_here(mirror, source):
-    other = mirror.memori("2", "Other", "e2")
+    other = mirror.register_memori("2", "Other", "e2")
     see(mirror, source, [ANNA, BEA])
     Journal(mirror, other).recognise({("person", "a"): "there"})
     Journal(mirror, source).recognise({("person", "b"): "here"})

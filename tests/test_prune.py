@@ -49,7 +49,7 @@ def mirror(database):
 
 @pytest.fixture
 def source(mirror: Mirror) -> Source:
-    return mirror.memori("1", "Guide", "e1")
+    return mirror.register_memori("1", "Guide", "e1")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sync.target import Target
 def test_a_state_equal_to_one_that_is_held_already_takes_no_room_twice(tmp_path):
     mirror = Mirror(f"sqlite:///{tmp_path}/mirror.db", KINDS)
     mirror.migrate()
-    owner, agent = mirror.account("u", "owner"), mirror.memori("1", "Guide", "e1")
+    owner, agent = mirror.register_account("u", "owner"), mirror.register_memori("1", "Guide", "e1")
     people = [{"personID": key, "name": key} for key in "ab"]
     with mirror.staging(agent, mirror.start_snapshot(agent, 1, "manual")) as staging:
         staging.record(KINDS["person"], people)

@@ -92,14 +92,14 @@ class Mirror:
             connection.execute(sa.insert(self.tables.mirror).values(mirror_id=made))
         return made
 
-    def account(self, user_id: str, name: str) -> Source:
-        """The source of the account, made at first sight.
+    def register_account(self, user_id: str, name: str) -> Source:
+        """Note the account under its name of now; returns its source, made at first sight.
 
         Raises:
             UsageError: the mirror belongs to another account.
         """
         self.check_account(user_id, name)
-        return self._source(Scope.ACCOUNT, user_id, name, None)
+        return self._register(Scope.ACCOUNT, user_id, name, None)
 
     def check_account(self, user_id: str, name: str) -> None:
         """Raise `UsageError` if the mirror belongs to another account."""
@@ -111,9 +111,9 @@ class Mirror:
                     "give each account a `database` and `files` of its own in [storage]",
                 )
 
-    def memori(self, memori_id: str, name: str, engine_id: str) -> Source:
-        """The source of a Memori, made at first sight; a new name is taken over."""
-        return self._source(Scope.MEMORI, memori_id, name, engine_id)
+    def register_memori(self, memori_id: str, name: str, engine_id: str) -> Source:
+        """Note a Memori under its name of now; returns its source, made at first sight."""
+        return self._register(Scope.MEMORI, memori_id, name, engine_id)
 
     def sources(self, memori: str | None = None) -> list[Source]:
         """All sources, the account first, or those of one Memori.
@@ -321,7 +321,7 @@ class Mirror:
         with self.stop.shield(), self.engine.connect() as connection, writing(connection):
             yield connection
 
-    def _source(self, scope: Scope, remote_id: str, name: str, engine_id: str | None) -> Source:
+    def _register(self, scope: Scope, remote_id: str, name: str, engine_id: str | None) -> Source:
         source = self.tables.source
         mine = (source.c.scope == scope, source.c.remote_id == remote_id)
         values = {"name": storable(name), "engine_id": engine_id, "gone_at": None}

@@ -84,8 +84,8 @@ def build(database: Path, objects: int) -> None:
 
     mirror = Mirror(f"sqlite:///{database}", KINDS)
     mirror.migrate()
-    owner = mirror.account("bench", "bench")
-    agent = mirror.memori(MEMORI_ID, "Guide", "engine")
+    owner = mirror.register_account("bench", "bench")
+    agent = mirror.register_memori(MEMORI_ID, "Guide", "engine")
     files = (
         {"key": f"asset/{asset_file(each)}", "status": "stored", "sha256": f"{each:064x}"}
         for each in range(sizes(objects)["asset"])
