@@ -15,8 +15,9 @@ from sync.kind import Kind
 from sync.kinds.memori import MEMORI
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Reason, Snapshot, Source, Status
+from sync.open_run import OpenRun
 from sync.outcome import FileTrouble, LeftOut
-from sync.snapshot import OpenRun, OpenSnapshot
+from sync.snapshot import OpenSnapshot
 from sync.watch import Watch
 
 

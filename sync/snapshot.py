@@ -4,17 +4,15 @@ What was seen is committed whatever else fails. What is not seen any more is wri
 only after a listing that proved to be whole, and only when the object itself is not found.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from itertools import islice
 from types import TracebackType
 from typing import Self
 
 import structlog
 
-from sync.absence import SOME, Acceptance, held_back, is_suspicious
-from sync.api.means import Means
+from sync.absence import SOME, held_back, is_suspicious
 from sync.api.paging import Arrival, Listing
 from sync.api.remote import Access, accept
 from sync.batches import batches
@@ -27,51 +25,17 @@ from sync.errors import (
     RemoteError,
     SyncError,
 )
-from sync.fetch import FAILED, LEFT_OUT, MISSING, STORED, UNASKED, Fetched, fetch, without_query
-from sync.files import FileStore
 from sync.kind import Kind, adopt, children, cut_out, in_place
-from sync.kinds.file import FILE
-from sync.link import TRACES, FileRef, file_refs
-from sync.mirror.database import BATCH
-from sync.mirror.mirror import Mirror
-from sync.mirror.values import FileCounts, KindResult, Reason, Source, Status, Tally
-from sync.outcome import FileTrouble, FileTroubles, LeftOut, results_of, snapshot_status
-from sync.refs import is_file
-from sync.watch import Watch
+from sync.mirror.values import KindResult, Source, Status, Tally
+from sync.open_run import OpenRun
+from sync.outcome import results_of, snapshot_status
+from sync.snapshot_files import SnapshotFiles
 from sync.wording import counted
 
 PARTIAL = 3
 GUARDED = 6
 _ASKED = 256
 """How many absent objects are held in memory and asked for before what came of it is noted."""
-
-
-@dataclass(frozen=True)
-class OpenRun:
-    """A run under way: what all its snapshots share.
-
-    Attributes:
-        kinds: what the run is limited to, parents before children.
-        referring: those whose documents' files are kept: of a run that covers all, also personal
-            data that is held but not listed any more.
-        covers_all: the run covers every kind.
-        is_guarded: absences that are too many are held back, unless they are accepted.
-        left_out: files that are not asked for.
-    """
-
-    run_id: int
-    mirror: Mirror
-    store: FileStore
-    kinds: Mapping[str, Kind]
-    referring: Mapping[str, Kind]
-    covers_all: bool
-    means: Means
-    reason: Reason
-    watch: Watch
-    is_guarded: bool
-    accepted: Acceptance
-    left_out: LeftOut
-    troubles: FileTroubles = field(default_factory=FileTroubles)
 
 
 class OpenSnapshot:
@@ -89,8 +53,6 @@ class OpenSnapshot:
         self._source = source
         self._kinds = [kind for kind in run.kinds.values() if kind.scope is source.scope]
         self._statuses: dict[str, Status] = {}
-        self._files = dict.fromkeys((each.name for each in fields(FileCounts)), 0)
-        self._knows_all_files = False
         self._error: str | None = None
         self._told: set[tuple[str, str]] = set()
         self._stack = ExitStack()
@@ -103,6 +65,7 @@ class OpenSnapshot:
                 self.id = run.mirror.start_snapshot(self._source, run.run_id, run.reason)
                 staging = run.mirror.staging(self._source, self.id)
                 self._staging = self._stack.enter_context(staging)
+                self._files = SnapshotFiles(run, self._source, self._staging)
         except Interrupted as error:
             self.__exit__(None, error, None)
             raise
@@ -113,8 +76,8 @@ class OpenSnapshot:
     ) -> None:
         with self._run.mirror.stop.shield(), self._stack:
             if error is None:
-                files = self._files[FAILED]
-                self._finish(snapshot_status(self._statuses.values(), self._error, files))
+                failed = self._files.counts.failed
+                self._finish(snapshot_status(self._statuses.values(), self._error, failed))
                 return
             self._error = str(error)
             with suppress(SyncError):
@@ -134,7 +97,7 @@ class OpenSnapshot:
                 self._list_kind(access, kind)
         for kind in self._run.referring.values():
             if kind.scope is self._source.scope:
-                self._note_files(kind)
+                self._files.note(kind)
 
     def fetch_files(
         self,
@@ -143,69 +106,9 @@ class OpenSnapshot:
         left_alone: Collection[str] = (),
         missed: Collection[str] = (),
     ) -> None:
-        """Fetch the files noted so far.
-
-        Args:
-            access: the session under which the Backend gives them.
-            owner: only those of this Memori; None for all that are left.
-            left_alone: Memoris whose session is not open: what is known of their files stays.
-            missed: those of them that are left alone this time only: a snapshot is not complete
-                without their files.
-        """
-        run = self._run
-        total = self._staging.count_unfetched(owner)
-        wanted = self._wanted(owner, left_alone, missed)
-        means = run.means
-        fetching = fetch(
-            access, run.store, wanted, means.concurrency, means.limits, run.left_out.has
-        )
-        documents: list[Document] = []
-        with closing(fetching) as done, self._recording(documents):
-            for number, fetched in enumerate(done, start=1):
-                run.watch(self._source.name, FILE.name, number, total)
-                documents.append(fetched.document)
-                if len(documents) == BATCH:
-                    self._staging.record(FILE, documents)
-                    documents.clear()
-                self._files["referenced"] += 1
-                self._files[fetched.outcome] += 1
-                self._files["bytes"] += fetched.size_bytes
-                if fetched.why:
-                    self._note_trouble(fetched)
-        self._knows_all_files = self._run.covers_all and owner is None
-
-    def _note_trouble(self, fetched: Fetched) -> None:
-        is_news = fetched.is_new or fetched.outcome == FAILED
-        if is_news:
-            self.exit_codes.append(PARTIAL)
-        key = without_query(FILE.key_of(fetched.document))
-        trouble = FileTrouble(self._source.name, key, fetched.outcome, fetched.why)
-        self._run.troubles.note(trouble, is_news=is_news)
-
-    @contextmanager
-    def _recording(self, documents: Sequence[Document]) -> Iterator[None]:
-        """Note files at the end, also after a stop: what came before it is not fetched again."""
-        try:
-            yield
-        finally:
-            self._staging.record(FILE, documents)
-
-    def _wanted(
-        self, owner: str | None, left_alone: Collection[str], missed: Collection[str]
-    ) -> Iterator[tuple[FileRef, Document]]:
-        number = 0
-        for ref, belongs_to, known in self._staging.unfetched(owner):
-            if belongs_to not in left_alone:
-                yield ref, known
-                continue
-            if known:
-                self._staging.record(FILE, [known])
-            number += belongs_to in missed and known.get("status") not in (
-                STORED,
-                MISSING,
-                LEFT_OUT,
-            )
-        if number:
+        """Fetch the files noted so far; arguments as for `SnapshotFiles.fetch`."""
+        self._files.fetch(access, owner, left_alone, missed)
+        if number := self._files.missed:
             self._error = f"not fetched: {counted(number, 'file')} of Memoris that were left out"
 
     def _list_kind(self, access: Access, kind: Kind) -> None:
@@ -327,41 +230,11 @@ class OpenSnapshot:
             if result.error:
                 self._log.warning("kind.not_complete", kind=name, why=result.error)
 
-    def _note_files(self, kind: Kind) -> None:
-        """Note what files the mirrored objects of a kind refer to."""
-        mirror, origins = self._run.mirror, self._run.means.limits.origins
-        # Where no field holds a URL, only texts with one inside need to be read.
-        like = () if kind.files else TRACES
-
-        def refs() -> Iterator[tuple[FileRef, str]]:
-            for document in mirror.documents(self._source, kind, like=like):
-                found = file_refs(document, kind.files, origins)
-                if is_file(kind) and not found:
-                    self._tell_unfetchable(kind, document)
-                yield from ((ref, str(document.get("memoriID") or "")) for ref in found)
-
-        self._staging.refer(refs())
-
-    def _tell_unfetchable(self, kind: Kind, document: Document) -> None:
-        """An object that is a file, but does not say where: what it is cannot be kept."""
-        name = f"{kind.name} {kind.key_of(document)}"
-        is_left_out = self._run.left_out.has(name)
-        outcome = LEFT_OUT if is_left_out else FAILED
-        why = UNASKED if is_left_out else "it does not say where its file is"
-        self._files[outcome] += 1
-        if not is_left_out:
-            self.exit_codes.append(PARTIAL)
-            self._log.warning("file.unaddressed", kind=kind.name, key=kind.key_of(document))
-        trouble = FileTrouble(self._source.name, name, outcome, why)
-        self._run.troubles.note(trouble, is_news=not is_left_out)
-
     def _finish(self, status: Status) -> None:
-        if self._knows_all_files:
-            for document in self._staging.absent(FILE):
-                self._staging.note_gone(FILE, FILE.key_of(document))
-        self._run.store.settle()
-        self._staging.commit((FILE,))
-        files = FileCounts(**self._files)
+        if self._files.is_partial:
+            self.exit_codes.append(PARTIAL)
+        self._files.settle()
+        files = self._files.counts
         self._run.mirror.finish_snapshot(self.id, status, files, self._error)
         self._log.info("snapshot.finished", status=status, **vars(files))
 

@@ -77,7 +77,7 @@ def test_nothing_is_lost_when_a_later_run_is_interrupted(
         def stop(*_: object) -> None:
             raise Interrupted("now")
 
-        monkeypatch.setattr("sync.snapshot.fetch", stop)
+        monkeypatch.setattr("sync.snapshot_files.fetch", stop)
         assert workplace.run("backup").code == 130
     assert files(workplace) == before
     assert deletions(workplace) == []
