@@ -35,12 +35,12 @@ from sync.mirror.values import Snapshot, Source
 from sync.plan import Plan
 from sync.refs import Objects, files_of
 from sync.restore import Restore, RestoreResult, prepare
+from sync.restore_point import taken_from
 from sync.sandbox import Account, Agent, Asset, Sandbox, World
 from sync.sandbox.filetypes import mime_type
 from sync.selection import Selection, owner_of
 from sync.stop import Stop
 from sync.target import Hands
-from sync.wanted import taken_from
 from sync.watch import Watch
 
 _USER = "drill"

@@ -10,9 +10,9 @@ from sync.errors import AccountRefused, DamageFound, RemoteError, UsageError, wo
 from sync.kind import Scope
 from sync.mirror.values import Reason, Snapshot
 from sync.prune import prune
+from sync.restore_point import choose_snapshot
 from sync.schedule import Entry
 from sync.selection import Selection
-from sync.wanted import choose_snapshot
 from sync.watch import Watch
 from sync.web import Metrics
 

@@ -22,12 +22,13 @@ from sync.order import CREATE, DELETE, Step
 from sync.plan import Loss, Plan, Terms, lacks, plan
 from sync.refs import Objects, files_of, is_file
 from sync.replay import Replay
+from sync.restore_point import Age, ages
 from sync.resume import Resumption
 from sync.selection import Selection, check_kinds, chosen_objects, owner_of, restorable, taking_part
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
 from sync.target import Hands, Target, find_unlisted
-from sync.wanted import Age, Wanted, ages, read_wanted
+from sync.wanted import Wanted, read_wanted
 from sync.watch import Watch
 
 

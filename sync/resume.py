@@ -16,8 +16,8 @@ from sync.mirror.mirror import Mirror
 from sync.mirror.standing import PastRestore, open_restores, restores
 from sync.mirror.values import Snapshot, Status
 from sync.order import DELETE
+from sync.restore_point import choose_snapshot
 from sync.selection import Selection
-from sync.wanted import choose_snapshot
 
 
 @dataclass(frozen=True)

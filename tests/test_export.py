@@ -34,9 +34,10 @@ from sync.kinds import KINDS
 from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import FileCounts, KindResult, Snapshot, Source, Status, Tally
+from sync.restore_point import choose_snapshot
 from sync.sandbox import Sandbox, World
 from sync.selection import owner_of
-from sync.wanted import choose_snapshot, read_wanted
+from sync.wanted import read_wanted
 
 NAMES = [
     "a/b", "a\\b", "..", "CON", "con.png", "nul\0nul", "line\nbreak", "🦊 fox", "é", "e\u0301",

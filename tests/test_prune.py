@@ -28,12 +28,12 @@ from sync.mirror.values import FileCounts, Source, Status
 from sync.prune import Pruned, look, prune
 from sync.redact import Redactor
 from sync.restore import prepare
+from sync.restore_point import choose_snapshot
 from sync.resume import give_up
 from sync.retention import Policy
 from sync.sandbox import Fault, FaultSet, Sandbox, World
 from sync.selection import Selection
 from sync.stop import Stop
-from sync.wanted import choose_snapshot
 
 ONE = Policy(last=1)
 TWO_DAYS_S = 2 * 86_400

@@ -159,8 +159,8 @@ def _restore(app: "App") -> "tuple[RestoreResult, Text]":
     from sync.cli.progress import progress
     from sync.cli.restore import plan_summary
     from sync.restore import prepare
+    from sync.restore_point import choose_snapshot
     from sync.selection import Selection
-    from sync.wanted import choose_snapshot
 
     with app.reading() as mirror:
         snapshot = choose_snapshot(mirror, _AGENT)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sync.export.choice import Choice
     from sync.export.export import Exported
-    from sync.wanted import Age
+    from sync.restore_point import Age
 
 _LINES = 20
 """How many lines of what is lacking are worth reading; README.txt has them all."""

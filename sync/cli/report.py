@@ -9,7 +9,7 @@ from sync.fetch import FAILED
 from sync.kind import Kind
 from sync.mirror.values import KindResult, Snapshot, Source, Status
 from sync.outcome import FileTrouble
-from sync.wanted import Age, forgotten_since
+from sync.restore_point import Age, forgotten_since
 from sync.when import local
 from sync.wording import counted
 

@@ -95,9 +95,9 @@ def command(
     from sync.cli.progress import progress
     from sync.cli.report import tell_forgotten
     from sync.restore import prepare
+    from sync.restore_point import choose_snapshot
     from sync.resume import find_restore
     from sync.selection import Selection, check_selection
-    from sync.wanted import choose_snapshot
     from sync.when import moment
 
     _check_company()

@@ -8,7 +8,7 @@ from sync.errors import StorageError, UsageError
 from sync.kind import Kind, Scope
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source, Status
-from sync.wanted import Age, ages, choose_snapshot, is_usable
+from sync.restore_point import Age, ages, choose_snapshot, is_usable
 
 _HALF = (Status.RUNNING, Status.FORGOTTEN)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sync.export.files import Lack
 from sync.export.markdown import plain
-from sync.wanted import Age
+from sync.restore_point import Age
 from sync.wording import counted
 
 NAME = "README.txt"
