@@ -77,7 +77,7 @@ def canonical(value: Any) -> str:
         return _escaped(text)
 
 
-def readable(value: Any) -> str:
+def pretty_json(value: Any) -> str:
     """Write a JSON value for people, over several lines; any reader takes it for the same value."""
     try:
         return msgspec.json.format(canonical(value), indent=2)

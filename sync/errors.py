@@ -73,12 +73,11 @@ class Unavailable(RemoteError):
         *,
         carried_out: bool = True,
         answered: bool = True,
-        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.carried_out = carried_out
         self.answered = answered
-        self.retry_after_s = retry_after_s
+        self.retry_after_s: float | None = None
 
 
 class BadAnswer(RemoteError):

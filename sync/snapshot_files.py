@@ -79,9 +79,9 @@ class SnapshotFiles:
     def fetch(
         self,
         access: Access,
-        owner: str | None = None,
-        left_alone: Collection[str] = (),
-        missed: Collection[str] = (),
+        owner: str | None,
+        left_alone: Collection[str],
+        missed: Collection[str],
     ) -> None:
         """Fetch the files noted so far.
 

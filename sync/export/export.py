@@ -15,7 +15,7 @@ from sync.export.contents import write_contents
 from sync.export.desk import PORTION, Desk, file_of
 from sync.export.files import Files, Lack
 from sync.export.output import SUMS, output
-from sync.export.readme import NAME, Told, readme
+from sync.export.readme import README, Told, readme
 from sync.export.safe_name import Names
 from sync.export.sheet import json_array
 from sync.files import FileStore
@@ -77,7 +77,7 @@ def export(
     lacks: list[Lack] = []
     with output(path) as out, Index() as index:
         desk = Desk(mirror, store, kinds, out, index, watch, shows_pins)
-        names = Names((NAME, SUMS, _ACCOUNT), _LONGEST_FOLDER)
+        names = Names((README, SUMS, _ACCOUNT), _LONGEST_FOLDER)
         for chosen in choice.agents:
             _survey(desk, chosen.account)
             folder = names.take(chosen.snapshot.source.name)
@@ -103,7 +103,7 @@ def export(
             has_account=choice.account is not None,
             shows_pins=shows_pins,
         )
-        out.put(NAME, (each.encode() for each in text))
+        out.put(README, (each.encode() for each in text))
         check_still_there(mirror, choice)
     return Exported(sources, out.files, out.size_bytes, lacks)
 

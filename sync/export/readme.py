@@ -10,7 +10,7 @@ from sync.export.markdown import plain
 from sync.restore_point import Age
 from sync.wording import counted
 
-NAME = "README.txt"
+README = "README.txt"
 _WIDTH = 78
 _WORDS = {
     "asset": "uploaded files",

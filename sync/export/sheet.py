@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sync.document import Document, readable, storable
+from sync.document import Document, pretty_json, storable
 
 MARK = b"\xef\xbb\xbf"
 """What tells a spreadsheet that a file is UTF-8."""
@@ -14,14 +14,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def json_object(document: Any) -> bytes:
     """A JSON file of one value."""
-    return (readable(document) + "\n").encode()
+    return (pretty_json(document) + "\n").encode()
 
 
 def json_array(documents: Iterable[Document]) -> Iterator[bytes]:
     """A JSON file of many documents, each in a piece of its own."""
     between = "[\n"
     for document in documents:
-        yield (between + readable(document)).encode()
+        yield (between + pretty_json(document)).encode()
         between = ",\n"
     yield b"[]\n" if between == "[\n" else b"\n]\n"
 
@@ -39,8 +39,10 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return cell("; ".join(each if isinstance(each, str) else readable(each) for each in value))
-    text = storable(value if isinstance(value, str) else readable(value))
+        return cell(
+            "; ".join(each if isinstance(each, str) else pretty_json(each) for each in value)
+        )
+    text = storable(value if isinstance(value, str) else pretty_json(value))
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
