@@ -106,19 +106,19 @@ def plan(
         losses += [Loss(ident, reason) for reason in reasons]
         if step:
             steps[ident] = step
-    there = _there(wanted, live, matches, steps, kinds)
+    where = _whereabouts(wanted, live, matches, steps, kinds)
     in_use = needed((wanted, live), kinds) if recreate else set()
     for ident in (each for each in wanted if each in included and each in matches):
         if ident in terms.only_made:
             continue
         kind = kinds[ident[0]]
         now = live[kind.name, matches[ident]]
-        if _is_as_wanted(kind, wanted[ident], now, there):
+        if _is_as_wanted(kind, wanted[ident], now, where):
             continue
         dangling = _dangling(ident, wanted, live, kinds, lost)
         is_needed = ident in in_use or (kind.name, matches[ident]) in in_use
         again = obstacle(kind, wanted[ident], now, is_needed=is_needed) if recreate else None
-        step, reasons = _change(kind, ident, wanted[ident], now, there, dangling, again)
+        step, reasons = _change(kind, ident, wanted[ident], now, where, dangling, again)
         losses += [Loss(ident, reason) for reason in reasons]
         if step:
             steps[ident] = step
@@ -195,7 +195,7 @@ def _with_all_they_need(
 
 
 @dataclass(frozen=True)
-class _There:
+class _Whereabouts:
     """Where the objects and files that documents refer to are, or will be.
 
     Attributes:
@@ -207,16 +207,16 @@ class _There:
     urls: Mapping[str, str]
 
 
-def _there(
+def _whereabouts(
     wanted: Objects,
     live: Objects,
     matches: Mapping[Ident, str],
     made: Collection[Ident],
     kinds: Mapping[str, Kind],
-) -> _There:
+) -> _Whereabouts:
     """What is to be made has no key yet, but surely another one than it had."""
     files = by_file({ident: wanted[ident] for ident in made}, kinds)
-    return _There(
+    return _Whereabouts(
         keys={**matches, **{ident: f"{_NEW} {ident[1]}" for ident in made}},
         urls={
             **moved_urls(wanted, live, matches, kinds),
@@ -234,15 +234,15 @@ def _natural(kind: Kind, document: Document) -> tuple[Any, ...] | None:
     return (kind.name, *sort, *values) if values and all(values) else None
 
 
-def _is_as_wanted(kind: Kind, document: Document, now: Document, there: _There) -> bool:
+def _is_as_wanted(kind: Kind, document: Document, now: Document, where: _Whereabouts) -> bool:
     """Is a live object the wanted one to the letter, and stays whatever it refers to?
 
     That is so of nearly all, and told much faster than what differs.
     """
     return (
         document == now
-        and all(there.keys.get(ref, ref[1]) == ref[1] for ref in kind.references(document))
-        and not (there.urls and mentions_files(document))
+        and all(where.keys.get(ref, ref[1]) == ref[1] for ref in kind.references(document))
+        and not (where.urls and mentions_files(document))
     )
 
 
@@ -251,7 +251,7 @@ def _change(
     ident: Ident,
     document: Document,
     now: Document,
-    there: _There,
+    where: _Whereabouts,
     dangling: Mapping[str, str],
     again: str | None,
 ) -> tuple[Step | None, list[str]]:
@@ -261,9 +261,9 @@ def _change(
     """
 
     def key_of(name: str, key: str) -> str:
-        return there.keys.get((name, key), key)
+        return where.keys.get((name, key), key)
 
-    goal = kind.rewrite(document, key_of, lambda text: move_assets(text, there.urls))
+    goal = kind.rewrite(document, key_of, lambda text: move_assets(text, where.urls))
     settled = kind.rewrite(now, lambda _, key: key, lambda text: move_assets(text, {}))
     unsent = kind.limits(document).unsent | kind.limits(now).unsent
     differ = {
@@ -273,7 +273,7 @@ def _change(
     }
     swapped = [name for name in kind.either if name in differ]
     if len(swapped) > 1 or any(differ[name][1] is None for name in swapped):
-        return Step(REPLACE, ident, there.keys[ident], document, differ), []
+        return Step(REPLACE, ident, where.keys[ident], document, differ), []
     emptied = {along for name in differ if differ[name][1] is None for along in _along(kind, name)}
     reasons, stuck, fields = list(_stale(kind, document, goal, settled)), [], {}
     for name, (old, new) in differ.items():
@@ -286,8 +286,8 @@ def _change(
         else:
             fields[name] = (old, new)
     if stuck and again == "" and not dangling:
-        return Step(REPLACE, ident, there.keys[ident], document, differ), []
-    step = Step(UPDATE, ident, there.keys[ident], document, fields) if fields else None
+        return Step(REPLACE, ident, where.keys[ident], document, differ), []
+    step = Step(UPDATE, ident, where.keys[ident], document, fields) if fields else None
     return step, [*reasons, *(f"{each}, and {again}" if again else each for each in stuck)]
 
 

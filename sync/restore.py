@@ -112,7 +112,13 @@ def prepare(
     old = ages(mirror.snapshots(), snapshot, considered)
     surplus = _surplus(selection, kinds, old)
     going = {name for name, why in surplus.items() if not why}
-    terms = Terms(chosen, wanted.foreign, wanted.damaged, going, selection.recreate)
+    terms = Terms(
+        chosen=chosen,
+        only_made=wanted.foreign,
+        damaged=wanted.damaged,
+        surplus=going,
+        recreate=selection.recreate,
+    )
     made = _plan(there, wanted, live, terms)
     doubted = _too_many(made, live, kinds, Acceptance(selection.accepted))
     if doubted:
