@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 
-from sync.absence import SOME, Acceptance, is_suspicious, too_many
+from sync.absence import Acceptance
 from sync.api.account import choose_agent
 from sync.backup import Wishes, backup
 from sync.errors import BadAnswer, Interrupted, SyncError, worst
-from sync.kind import Ident, Kind, Scope
+from sync.kind import Ident, Kind
 from sync.lives import follow, last_known
 from sync.mirror.journal import Journal
 from sync.mirror.standing import PastRestore, restores
 from sync.mirror.values import Reason, Snapshot, Source, Status
-from sync.order import CREATE, DELETE, Step
+from sync.order import CREATE, Step
 from sync.plan import Loss, Plan, Terms, lacks, plan
 from sync.refs import Objects, files_of, is_file
 from sync.replay import Replay
@@ -27,6 +27,7 @@ from sync.resume import Resumption
 from sync.selection import Selection, check_kinds, chosen_objects, owner_of, restorable, taking_part
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
+from sync.surplus import Surplus, surplus_of
 from sync.target import Hands, Target, find_unlisted
 from sync.wanted import Wanted, read_wanted
 from sync.watch import Watch
@@ -110,21 +111,19 @@ def prepare(
         selection = resumed.selection
     considered = {name: each for name, each in kinds.items() if selection.takes(each)}
     old = ages(mirror.snapshots(), snapshot, considered)
-    surplus = _surplus(selection, kinds, old)
-    going = {name for name, why in surplus.items() if not why}
+    asked = surplus_of(selection, kinds, old)
     terms = Terms(
         chosen=chosen,
         only_made=wanted.foreign,
         damaged=wanted.damaged,
-        surplus=going,
+        surplus=asked.going,
         recreate=selection.recreate,
     )
     made = _plan(there, wanted, live, terms)
-    doubted = _too_many(made, live, kinds, Acceptance(selection.accepted))
-    if doubted:
-        terms = replace(terms, surplus=going - doubted.keys())
+    surplus = asked.believed(made, live, kinds, Acceptance(selection.accepted))
+    if surplus != asked:
+        terms = replace(terms, surplus=surplus.going)
         made = _plan(there, wanted, live, terms)
-    held = {name: why for name, why in {**surplus, **doubted}.items() if why}
     return Restore(
         hands=hands,
         there=there,
@@ -138,8 +137,7 @@ def prepare(
         live=live,
         terms=terms,
         plan=made,
-        held=held,
-        held_code=GUARDED if doubted else PARTIAL if held else 0,
+        surplus=surplus,
     )
 
 
@@ -160,8 +158,7 @@ class Restore:
         live: what is there now.
         terms: what the plan may do.
         plan: what will be done.
-        held: {kind: why nothing of it is deleted}, although it was asked for.
-        held_code: what that means for the end; 0 if nothing is held.
+        surplus: what is deleted, and what is not although it was asked for.
     """
 
     hands: Hands
@@ -176,8 +173,7 @@ class Restore:
     live: Objects
     terms: Terms
     plan: Plan
-    held: Mapping[str, str]
-    held_code: int
+    surplus: Surplus
 
     @property
     def target(self) -> Source:
@@ -257,7 +253,7 @@ class Restore:
 
     def _result(self, restore_id: int | None, failures: Sequence[Failure] = ()) -> RestoreResult:
         """Compare what was wanted with what is there now."""
-        live = self.there.live(self.wanted.objects)
+        live, surplus = self.there.live(self.wanted.objects), self.surplus
         remaining = _plan(self.there, self.wanted, live, self.terms)
         made = [step.ident for step in self.plan.steps if step.op == CREATE]
         lacking = (Loss(each, why) for each in made for why in lacks(self.there.kinds[each[0]]))
@@ -273,7 +269,7 @@ class Restore:
             failures=left,
             remaining=remaining,
             damaged=damaged,
-            held_code=self.held_code,
+            held_code=GUARDED if surplus.is_doubted else PARTIAL if surplus.held else 0,
             verified=not (remaining.steps or damaged or is_any_unknown),
         )
 
@@ -333,35 +329,6 @@ def _undone_by(
         and of_target[-1].snapshot_id != snapshot.id
     )
     return of_target[-1] if is_undone else None
-
-
-def _surplus(
-    selection: Selection, kinds: Mapping[str, Kind], ages: Mapping[str, Age]
-) -> dict[str, str]:
-    """{kind whose extras shall be deleted: why they are not, or ""}. Pure."""
-    return {
-        name: ages[name].why
-        for name, kind in kinds.items()
-        if selection.delete_extra
-        and name in ages
-        and kind.delete is not None
-        and (kind.scope is Scope.MEMORI or name in selection.kinds)
-    }
-
-
-def _too_many(
-    plan: Plan, live: Objects, kinds: Mapping[str, Kind], accepted: Acceptance
-) -> dict[str, str]:
-    """{kind: why} of deletions that nobody would believe (design 6.2). Pure."""
-    held = {}
-    for name, kind in kinds.items():
-        doomed = [each for each in plan.steps if each.op == DELETE and each.ident[0] == name]
-        there = sum(1 for each in live if each[0] == name)
-        if is_suspicious(len(doomed), there) and not accepted.take(name, len(doomed)):
-            some = [kind.name_of(each.document) or each.live_key for each in doomed[:SOME]]
-            agreed = accepted.number(name)
-            held[name] = too_many(name, len(doomed), there, agreed, some)
-    return held
 
 
 def _take_snapshot(hands: Hands, there: Target, reason: Reason, watch: Watch) -> int:

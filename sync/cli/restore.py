@@ -245,7 +245,7 @@ def _ages_text(restore: "Restore") -> list[str]:
 
 
 def _held_text(restore: "Restore") -> list[str]:
-    lines = [f"  {kind}: {why}" for kind, why in restore.held.items()]
+    lines = [f"  {kind}: {why}" for kind, why in restore.surplus.held.items()]
     return ["", "Nothing is deleted of:", *lines] if lines else []
 
 
@@ -318,7 +318,7 @@ def _head(restore: "Restore") -> dict[str, Any]:
             for kind, age in restore.ages.items()
         },
         "steps": _counts(plan.steps),
-        "held": restore.held,
+        "held": restore.surplus.held,
         "undoes": restore.undoes and restore.undoes.id,
         "done": 0,
         "failed": 0,
