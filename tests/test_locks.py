@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from workplace import Workplace, empty_database
 
 from sync.mirror.database import open_database
-from sync.mirror.lock import hold
+from sync.mirror.lock import hold, is_held
 from sync.sandbox import Fault, FaultSet, Sandbox, World
 
 
@@ -169,3 +169,14 @@ def test_of_several_that_start_at_once_on_nothing_one_writes(
     assert sorted(each.returncode for each in processes) == [0, 11, 11], errors
     assert len(work.sql("select id from snapshot")) == 2
     assert work.run("check").code == 0
+
+
+def test_one_command_after_another_finds_the_mirror_free(work: Workplace):
+    database = work.database.replace("///mirror", f"///{work.folder}/mirror")
+    first, next_one = (open_database(database) for _ in range(2))
+    for _ in range(20):
+        with hold(first, "a backup"):
+            assert is_held(next_one)
+        assert not is_held(next_one)
+    first.dispose()
+    next_one.dispose()

@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,7 +154,10 @@ def _hold_advisory(engine: sa.Engine, role: _Role, holder: str) -> Iterator[sa.C
         try:
             yield connection
         finally:
-            # Back in the pool the connection would go on holding it.
+            # The server notices late that a connection is gone, and the next command comes soon.
+            with suppress(sa.exc.DBAPIError):
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(role.number)))
+            # Back in the pool it would keep its name.
             connection.invalidate()
 
 
