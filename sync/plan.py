@@ -5,7 +5,7 @@ by their natural identity. Refs and URLs are compared as they will be on the tar
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,43 +91,24 @@ def plan(
         stored: keys of the files whose bytes are at hand.
         terms: what it may do.
     """
-    chosen, recreate = terms.chosen, terms.recreate
     matches = match(wanted, live, kinds, successors)
-    included = (
-        wanted.keys() if chosen is None else _with_all_they_need(chosen, wanted, matches, kinds)
-    )
-    steps: dict[Ident, Step] = {}
-    losses: list[Loss] = []
-    sets = {(name, set_of(key)) for name, key in live if kinds[name].key_given}
-    lost = _lost(wanted, matches, kinds, stored, sets)
-    for ident in (each for each in wanted if each in included and each not in matches):
-        dangling = _dangling(ident, wanted, live, kinds, lost)
-        step, reasons = _creation(kinds[ident[0]], ident, wanted[ident], lost, dangling)
-        losses += [Loss(ident, reason) for reason in reasons]
-        if step:
-            steps[ident] = step
+    included = _included(terms.chosen, wanted, matches, kinds)
+    lost = _lost(wanted, matches, kinds, stored, live)
+    case = _Case(wanted, live, kinds, matches, lost)
+    made = list(case.creations(each for each in included if each not in matches))
+    steps = {step.ident: step for step, _ in made if step}
     where = _whereabouts(wanted, live, matches, steps, kinds)
-    in_use = needed((wanted, live), kinds) if recreate else set()
-    for ident in (each for each in wanted if each in included and each in matches):
-        if ident in terms.only_made:
-            continue
-        kind = kinds[ident[0]]
-        now = live[kind.name, matches[ident]]
-        if _is_as_wanted(kind, wanted[ident], now, where):
-            continue
-        dangling = _dangling(ident, wanted, live, kinds, lost)
-        is_needed = ident in in_use or (kind.name, matches[ident]) in in_use
-        again = obstacle(kind, wanted[ident], now, is_needed=is_needed) if recreate else None
-        step, reasons = _change(kind, ident, wanted[ident], now, where, dangling, again)
-        losses += [Loss(ident, reason) for reason in reasons]
-        if step:
-            steps[ident] = step
+    there = (each for each in included if each in matches and each not in terms.only_made)
+    changed = list(case.changes(there, where, recreate=terms.recreate))
+    steps |= {step.ident: step for step, _ in changed if step}
+    losses = [loss for _, losses in (*made, *changed) for loss in losses]
     for parent, family in list(disorders(wanted, live, matches, steps, included, kinds)):
-        made = made_in_order(family, wanted, live, matches, steps, kinds) if recreate else None
-        if made is None:
-            reason = f"the order of its {len(family)} media cannot be restored"
-            losses.append(Loss(parent, reason))
-        steps |= made or {}
+        again = (
+            made_in_order(family, wanted, live, matches, steps, kinds) if terms.recreate else None
+        )
+        if again is None:
+            losses.append(Loss(parent, f"the order of its {len(family)} media cannot be restored"))
+        steps |= again or {}
     reason = "what is stored of it is damaged, see: aisuru-sync check"
     losses += [Loss(ident, reason) for ident in sorted(terms.damaged) if terms.takes(ident)]
     known = {**matches, **{ident: follow(ident, successors, live) for ident in terms.damaged}}
@@ -140,6 +121,59 @@ def plan(
         matches=matches,
         extras=tuple(extras),
     )
+
+
+_Outcome = tuple[Step | None, list[Loss]]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What is compared with what; `lost` is what is not there and cannot be made, and why."""
+
+    wanted: Objects
+    live: Objects
+    kinds: Mapping[str, Kind]
+    matches: Mapping[Ident, str]
+    lost: Mapping[Ident, str]
+
+    def creations(self, idents: Iterable[Ident]) -> Iterator[_Outcome]:
+        """Make what is not there."""
+        for ident in idents:
+            kind, document = self.kinds[ident[0]], self.wanted[ident]
+            step, reasons = _creation(kind, ident, document, self.lost, self._dangling(ident))
+            yield step, [Loss(ident, reason) for reason in reasons]
+
+    def changes(
+        self, idents: Iterable[Ident], where: "_Whereabouts", *, recreate: bool
+    ) -> Iterator[_Outcome]:
+        """Change what is there."""
+        in_use = needed((self.wanted, self.live), self.kinds) if recreate else set()
+        for ident in idents:
+            kind, document = self.kinds[ident[0]], self.wanted[ident]
+            live_ident = (kind.name, self.matches[ident])
+            now = self.live[live_ident]
+            if _is_as_wanted(kind, document, now, where):
+                continue
+            is_needed = ident in in_use or live_ident in in_use
+            again = obstacle(kind, document, now, is_needed=is_needed) if recreate else None
+            dangling = self._dangling(ident)
+            step, reasons = _change(kind, ident, document, now, where, dangling, again)
+            yield step, [Loss(ident, reason) for reason in reasons]
+
+    def _dangling(self, ident: Ident) -> dict[str, str]:
+        """{field: why} of refs to what is not there and will not be: they would be refused."""
+        document = self.wanted[ident]
+        return {
+            ref.path: f"{ref.path} refers to the {ref.kind} {key}, which was gone already"
+            if (ref.kind, key) not in self.wanted
+            else f"{ref.path} refers to the {ref.kind} {key}, which cannot come back"
+            for ref in self.kinds[ident[0]].refs
+            if ref.kind in self.kinds
+            and isinstance(key := document.get(ref.path), str)
+            and key
+            and ((ref.kind, key) not in self.wanted or (ref.kind, key) in self.lost)
+            and (ref.kind, key) not in self.live
+        }
 
 
 def match(
@@ -171,27 +205,30 @@ def match(
     return matches
 
 
-def _with_all_they_need(
-    chosen: Collection[Ident],
+def _included(
+    chosen: Collection[Ident] | None,
     wanted: Objects,
     matches: Mapping[Ident, str],
     kinds: Mapping[str, Kind],
-) -> set[Ident]:
+) -> Collection[Ident]:
+    """The chosen objects with all that they need, in the order of what is wanted."""
+    if chosen is None:
+        return wanted.keys()
     files = by_file(wanted, kinds)
     children: dict[Ident, list[Ident]] = {}
     for ident, document in wanted.items():
         if parent := kinds[ident[0]].parent:
             children.setdefault((parent.kind, document[parent.key]), []).append(ident)
-    included: set[Ident] = set()
+    found: set[Ident] = set()
     waiting = [ident for ident in chosen if ident in wanted]
     while waiting:
         ident = waiting.pop()
-        if ident not in included:
-            included.add(ident)
+        if ident not in found:
+            found.add(ident)
             refs = refs_of(kinds[ident[0]], wanted[ident], files)
             waiting += [each for each in refs if each in wanted and each not in matches]
             waiting += children.get(ident, ())
-    return included
+    return {ident: None for ident in wanted if ident in found}.keys()
 
 
 @dataclass(frozen=True)
@@ -327,9 +364,10 @@ def _lost(
     matches: Mapping[Ident, str],
     kinds: Mapping[str, Kind],
     stored: Container[str],
-    sets: Container[Ident],
+    live: Objects,
 ) -> dict[Ident, str]:
     """{ident: why} of objects that are not there and cannot be made."""
+    sets = {(name, set_of(key)) for name, key in live if kinds[name].key_given}
     lost = {}
     for ident in [each for each in wanted if each not in matches]:
         kind, document = kinds[ident[0]], wanted[ident]
@@ -341,28 +379,6 @@ def _lost(
         if reason:
             lost[ident] = reason
     return lost
-
-
-def _dangling(
-    ident: Ident,
-    wanted: Objects,
-    live: Objects,
-    kinds: Mapping[str, Kind],
-    lost: Container[Ident],
-) -> dict[str, str]:
-    """{field: why} of refs to what is not there and will not be: the remote would refuse them."""
-    document = wanted[ident]
-    return {
-        ref.path: f"{ref.path} refers to the {ref.kind} {key}, which was gone already"
-        if (ref.kind, key) not in wanted
-        else f"{ref.path} refers to the {ref.kind} {key}, which cannot come back"
-        for ref in kinds[ident[0]].refs
-        if ref.kind in kinds
-        and isinstance(key := document.get(ref.path), str)
-        and key
-        and ((ref.kind, key) not in wanted or (ref.kind, key) in lost)
-        and (ref.kind, key) not in live
-    }
 
 
 def _along(kind: Kind, name: str) -> frozenset[str]:
