@@ -10,7 +10,6 @@ slip through.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import structlog
 
 from sync.errors import Interrupted
+from sync.systemd import is_journal, with_priority
 
 
 class _Stderr(logging.StreamHandler[Any]):
@@ -48,11 +48,11 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
 
 class _JournalFormatter(_RedactingFormatter):
-    """Gives each line the priority that systemd sorts by (sd-daemon(3))."""
+    """Gives each line the priority that the journal sorts by."""
 
     def format(self, record: logging.LogRecord) -> str:
         priority = next(p for level, p in _PRIORITIES if record.levelno >= level)
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+        return with_priority(super().format(record), priority)
 
 
 _PRIORITIES = (
@@ -73,16 +73,16 @@ def set_up(level: str, redact: Callable[[str], str], form: str = "plain") -> Non
         redact: takes secrets out of a text.
         form: of a line: `plain` or `json`.
     """
-    is_journal, is_json = _is_journal(), form == "json"
+    to_journal, is_json = is_journal(), form == "json"
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.format_exc_info,
     ]
-    if is_json or not is_journal:
+    if is_json or not to_journal:
         shared.insert(2, structlog.processors.TimeStamper(fmt="iso", utc=True))
     handler = _Stderr()
-    formatter = _JournalFormatter if is_journal else _RedactingFormatter
+    formatter = _JournalFormatter if to_journal else _RedactingFormatter
     handler.setFormatter(
         formatter(
             redact,
@@ -132,12 +132,3 @@ def _cleaner(redact: Callable[[str], str]) -> Any:
         return {key: cleaned(value) for key, value in event.items()}
 
     return clean
-
-
-def _is_journal() -> bool:
-    """Is stderr the stream of the journal that systemd names (systemd.exec(5))?"""
-    try:
-        stat = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{stat.st_dev}:{stat.st_ino}"

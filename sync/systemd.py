@@ -1,7 +1,11 @@
-"""Telling systemd how the service is (`sd_notify`): a datagram to the socket that it names."""
+"""Telling systemd how the service is (`sd_notify`): a datagram to the socket that it names.
+
+And telling its journal how grave a line is: by a priority of syslog in front of it (sd-daemon(3)).
+"""
 
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -33,3 +37,17 @@ class Systemd:
             # Whoever does not listen is not waited for.
             sock.setblocking(False)
             sock.sendto(lines.encode(errors="replace"), address)
+
+
+def is_journal() -> bool:
+    """Is stderr the stream of the journal that systemd names (systemd.exec(5))?"""
+    try:
+        stat = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stat.st_dev}:{stat.st_ino}"
+
+
+def with_priority(text: str, priority: int) -> str:
+    """Lines as the journal sorts them: 3 is an error, 4 a warning, 6 for information."""
+    return "\n".join(f"<{priority}>{line}" for line in text.splitlines())

@@ -88,6 +88,21 @@ def expect(outcome, code: int, *parts: str) -> None:
         assert part in "\n".join(lines)
 
 
+def test_the_journal_takes_an_error_for_an_error(tmp_path: Path):
+    with (tmp_path / "journal").open("w+") as journal:
+        place = os.fstat(journal.fileno())
+        subprocess.run(
+            command("backup --config nowhere.toml"),
+            stderr=journal,
+            env={**os.environ, "JOURNAL_STREAM": f"{place.st_dev}:{place.st_ino}"},
+            check=False,
+        )
+        journal.seek(0)
+        first, second = journal.read().splitlines()
+    assert first.startswith("<3>error: ")
+    assert second.startswith("<3>hint: ")
+
+
 def test_an_unreachable_host_ends_with_5(work: Workplace):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -131,12 +131,12 @@ def _run(door: Door, args: list[str], signals: list[int]) -> int:
     except (KeyboardInterrupt, click.Abort):
         failure = Interrupted("stopped at once")
     except Exception:  # noqa: BLE001 - the outermost door
-        door.tell(traceback.format_exc())
+        door.complain(traceback.format_exc())
         failure = SyncError("this is a bug", "please report the lines above")
     code = 128 + signals[0] if signals else worst((failure.exit_code, *failure.also))
     if "--json" in args and not door.has_told:
         told = {"message": door.redact(str(failure)), "hint": door.redact(failure.hint)}
         head = {"command": door.command, "exit_code": code}
         print_json({**head, **failure.facts, "error": told})
-    door.tell(f"error: {failure}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
+    door.complain(f"error: {failure}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
     return code

@@ -71,6 +71,13 @@ class Door:
         """Say something on stderr, without secrets and without what could move a cursor."""
         click.echo(printable(self.redact(text)), err=True)
 
+    def complain(self, text: str) -> None:
+        """Tell what went wrong, as an error to systemd's journal, too."""
+        from sync.systemd import is_journal, with_priority
+
+        said = printable(self.redact(text))
+        click.echo(with_priority(said, 3) if is_journal() else said, err=True)
+
     def draw(self, text: Sequence["RenderableType"]) -> None:
         """Show lines and tables on stderr, where questions are asked."""
         for piece in _drawn(text, is_prose=True):
