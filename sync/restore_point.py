@@ -41,8 +41,8 @@ def choose_snapshot(
         found = [each for each in found if each.id == snapshot_id]
         if not found:
             _refuse_account(snapshots, snapshot_id)
-            of = ", ".join(each.name for each in sources)
-            raise UsageError(f"{of} has no snapshot {snapshot_id}", "see: aisuru-sync snapshots")
+            of = f"{sources[0].name} has no" if memori else "there is no"
+            raise UsageError(f"{of} snapshot {snapshot_id}", "see: aisuru-sync snapshots")
         mirror.past.check_kept(snapshot_id)
         return found[0]
     if len(sources) != 1:

@@ -108,7 +108,8 @@ def test_a_session_of_its_own_is_all_that_a_restore_opens(work: Workplace, sandb
     ("args", "part"),
     [
         (["--memori", "Ghost"], "holds no Memori Ghost"),
-        (["--snapshot", "99"], "Guide has no snapshot 99"),
+        (["--snapshot", "99"], "there is no snapshot 99"),
+        (["--memori", "Guide", "--snapshot", "99"], "Guide has no snapshot 99"),
         (["--snapshot", "1"], "of the account 'owner', and of no agent"),
         (["--snapshot", "1"], "of the same run are: 2 of 'Guide'; or say --at '20"),
         (["--snapshot", "2", "--at", "2030-01-01"], "either"),
