@@ -112,7 +112,7 @@ def set_up(level: str, redact: Callable[[str], str], form: str = "plain") -> Non
 
 def _plain() -> Any:
     if sys.stderr.isatty():
-        return structlog.dev.ConsoleRenderer(pad_event_to=0)
+        return structlog.dev.ConsoleRenderer(pad_event_to=0, sort_keys=False)
     return structlog.processors.LogfmtRenderer(
         key_order=["timestamp", "level", "event"], bool_as_flag=False, drop_missing=True
     )

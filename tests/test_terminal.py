@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 from test_commands import PROGRAM
@@ -55,8 +54,9 @@ def test_a_pipe_gets_log_lines_and_no_progress(work: Workplace):
 
 
 def test_a_terminal_may_ask_for_log_lines(work: Workplace):
-    assert "kind.listed" in at_a_terminal(work, "backup", "-v")
-    assert Path(PROGRAM).is_file()
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", at_a_terminal(work, "backup", "-v"))
+    # Whose it is comes before what it came to.
+    assert "kind.listed source=Guide kind=person status=complete" in " ".join(shown.split())
 
 
 def test_a_restore_asks_before_it_sends_anything(work: Workplace, sandbox: Sandbox, world: World):
