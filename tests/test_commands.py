@@ -477,6 +477,12 @@ def test_config_check_shows_secrets_as_stars_and_tries_them_out_if_asked(
     assert not sandbox.sessions
 
 
+def test_no_setting_that_names_nothing_is_shown_to_name_all(work: Workplace):
+    lines = work.run("config", "check").out.splitlines()
+    assert [each for each in lines if each.endswith(" = all")] == ["memori = all"]
+    assert {"backup.without_files = -", "schedule = -"} <= {*lines}
+
+
 def test_the_database_password_is_not_shown(work: Workplace):
     text = 'database = "postgresql+psycopg://sync:dbsecret@localhost/aisuru"'
     work.config.write_text(re.sub(r"database = .*", text, work.config.read_text()))

@@ -59,7 +59,7 @@ def check(door: Door, online: bool) -> Reply:
     app = door.app(config)
     app.credentials()
     shown = _shown(config)
-    lines = [f"{name} = {_line(value)}" for name, value in shown.items()]
+    lines = [f"{name} = {_line(name, value)}" for name, value in shown.items()]
     memoris = _try_out(app) if online else []
     lines += [f"session of the Giver opened: {name}" for name in memoris]
     return Reply(
@@ -69,10 +69,11 @@ def check(door: Door, online: bool) -> Reply:
     )
 
 
-def _line(value: Any) -> str:
+def _line(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "all"
-    return "-" if value in (None, "") else str(value)
+        value = ", ".join(map(str, value))
+    nothing = "all" if name == "memori" else "-"
+    return nothing if value in (None, "") else str(value)
 
 
 def _try_out(app: "App") -> list[str]:
