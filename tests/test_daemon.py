@@ -231,7 +231,7 @@ def lingering(path: str) -> tuple[Fault, threading.Event, threading.Event]:
         reached.set()
         go_on.wait(PATIENCE_S)
 
-    return Fault(path=path, nth=1, do=linger), reached, go_on
+    return Fault(path, "*", nth=1, do=linger), reached, go_on
 
 
 @pytest.mark.parametrize("path", ["/memori/v2/memories/*", "/api/v2/asset/*"])
@@ -255,6 +255,23 @@ def test_a_stop_in_mid_backup_ends_it_within_ten_seconds(
         again = serving("2026-03-28T12:05:00Z")
         again.until("job.finished", "exit_code=0")
         again.end()
+
+
+def test_a_second_stop_ends_it_at_once(
+    workplace: Workplace, serve, world: World, serving: Callable[..., Service]
+):
+    # The answer to a login is waited for a little, since it opens what is closed then.
+    fault, reached, go_on = lingering("/api/v2/login")
+    with serve(world, faults=FaultSet([fault])) as sandbox:
+        settled(workplace, sandbox)
+        service = serving()
+        assert reached.wait(PATIENCE_S)
+        service.send(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            service.process.wait(0.5)
+        code, _, told = service.end()
+        go_on.set()
+    assert (code, told["error"]["message"]) == (143, "stopped at once")
 
 
 def test_a_stop_in_mid_retry_ends_it_at_once(
