@@ -1,7 +1,7 @@
 """Assembly: the one place that builds hands from a configuration, and takes the lock."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -100,14 +100,17 @@ class App:
             yield mirror
 
     @contextmanager
-    def serving(self) -> Iterator[None]:
+    def serving(self) -> Iterator[Callable[[], None]]:
         """Be the one service of the mirror; commands work beside it.
+
+        Yields:
+            What goes on being it, where a server took that away.
 
         Raises:
             Locked: another process serves it.
         """
-        with self._mirror() as mirror, hold_service(mirror.engine):
-            yield
+        with self._mirror() as mirror, hold_service(mirror.engine) as keep:
+            yield keep
 
     @contextmanager
     def account(self) -> Iterator[Account]:

@@ -84,6 +84,7 @@ class Daemon:
         self._shown = ExitStack()
         self._place = ExitStack()
         self._served = ""
+        self._keep_place: Callable[[], None] = lambda: None
         self._held_up = ""
         self.jobs_done = 0
         self._wants_reload = False
@@ -127,7 +128,7 @@ class Daemon:
         if database != self._served:
             self._place.close()
             self._served = ""
-            self._place.enter_context(app.serving())
+            self._keep_place = self._place.enter_context(app.serving())
             self._served = database
 
     def _past(self, app: App) -> dict[str, Attempts]:
@@ -277,6 +278,7 @@ class Daemon:
             self._log.error("job.held", job=entry.name, why=self._refusal)
             self._ping.end(AccountRefused.exit_code)
             return
+        self._keep_place()
         if self._is_in_use(entry):
             return
         started_at, began = datetime.now(UTC), time.monotonic()

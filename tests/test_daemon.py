@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_lost_database import cut_off
 from workplace import Workplace
 
 from sync.mirror.database import open_database
@@ -673,6 +674,33 @@ def test_one_mirror_has_one_service_and_commands_work_beside_it(
     third = serving("2026-04-02T13:00:00Z")
     third.until("job.finished", "exit_code=0")
     third.end()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_service_whose_server_forgot_it_is_the_one_again_before_its_next_job(
+    workplace: Workplace,
+    sandbox: Sandbox,
+    serving: Callable[..., Service],
+    database: str,
+    *,
+    is_taken: bool,
+):
+    workplace.database = database
+    settled(workplace, sandbox)
+    service = serving()
+    service.until("job.finished")
+    assert cut_off(database, "the one that holds the lock")
+    if is_taken:
+        second = serving()
+        second.until("daemon.started")
+        service.shift(86_400)
+        assert service.process.wait(PATIENCE_S) == 11
+    else:
+        service.shift(86_400)
+        service.until("job.finished", "exit_code=0")
+        second = serving()
+        assert second.process.wait(PATIENCE_S) == 11
 
 
 def test_a_service_that_moves_takes_no_mirror_that_is_served_and_leaves_its_own_to_others(

@@ -6,8 +6,8 @@ Kernel and server locks, which end with the process that holds them.
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,22 +75,42 @@ def hold(engine: sa.Engine, job: str) -> Iterator[None]:
 
 
 @contextmanager
-def hold_service(engine: sa.Engine) -> Iterator[None]:
+def hold_service(engine: sa.Engine) -> Iterator[Callable[[], None]]:
     """Be the one service of a mirror, beside which others write.
 
     Args:
         engine: of the mirror.
 
+    Yields:
+        What takes the lock again if the server ended the connection that held it. It raises
+        `Locked` if another process has it by now; that there is no server at all is no trouble yet.
+
     Raises:
         Locked: another process serves it.
     """
     path, name = _file_of(engine), "another daemon"
-    if path is None:
-        with _hold_advisory(engine, _SERVICE, name):
-            yield
+    if path is not None:
+        with _hold_file(path, _SERVICE, name):
+            yield lambda: None
         return
-    with _hold_file(path, _SERVICE, name):
-        yield
+    with ExitStack() as held:
+
+        def take() -> Callable[[], bool]:
+            connection = held.enter_context(_hold_advisory(engine, _SERVICE, name))
+            ours, _ = _advisory_holder(connection, _SERVICE)
+            return lambda: _is_holder(connection, _SERVICE, ours)
+
+        is_ours = take()
+
+        def keep() -> None:
+            nonlocal is_ours
+            if not is_ours():
+                held.close()
+                is_ours = _never
+                with suppress(StorageError):
+                    is_ours = take()
+
+        yield keep
 
 
 def _file_of(engine: sa.Engine) -> Path | None:
@@ -155,7 +175,8 @@ def _hold_advisory(engine: sa.Engine, role: _Role, holder: str) -> Iterator[sa.C
             yield connection
         finally:
             # The server notices late that a connection is gone, and the next command comes soon.
-            with suppress(sa.exc.DBAPIError):
+            # If it ended this one itself, nothing is held any more.
+            with suppress(StorageError, sa.exc.InvalidRequestError):
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(role.number)))
             # Back in the pool it would keep its name.
             connection.invalidate()
@@ -190,6 +211,17 @@ def _advisory_holder(connection: sa.Connection, role: _Role) -> tuple[int, str]:
     """The process and the name of the connection that holds the lock."""
     found = connection.execute(_HOLDER, {"key": role.number}).first()
     return (found.pid, found.application_name) if found else (0, "")
+
+
+def _is_holder(connection: sa.Connection, role: _Role, process: int) -> bool:
+    try:
+        return _advisory_holder(connection, role)[0] == process
+    except StorageError:
+        return False
+
+
+def _never() -> bool:
+    return False
 
 
 def _name(job: str) -> str:
