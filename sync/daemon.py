@@ -360,8 +360,8 @@ class Daemon:
             return _BUG, f"this is a bug: {type(error).__name__}"
 
     def _watch(self, name: str, what: str, number: int, of: int | None) -> None:
-        """Notice that a job gets on."""
-        self._alive_at = time.monotonic()
+        """Notice that a job gets on, and whether it shall."""
+        self._look_at_stop()
         if self._alive_at - self._told_at > _TICK_S:
             self._show(f"{name}: {what} {number}" + (f" of {of}" if of else ""))
 

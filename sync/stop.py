@@ -7,6 +7,7 @@ is done that must not be left half done on the remote, such as opening a session
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,7 +103,8 @@ def heard() -> Iterator[None]:
     """See to it that each signal is handled soon, whatever the main thread waits for.
 
     One that strikes just before a wait begins does not end it, and Python would handle it only
-    when the wait is over. Only for the main thread.
+    when the wait is over. One that strikes a destructor can raise nothing there, which is no error
+    to be told; whoever works on looks at the event. Only for the main thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -110,12 +112,15 @@ def heard() -> Iterator[None]:
     arguments = (reader, threading.get_ident(), is_over)
     thread = threading.Thread(target=_nudge, args=arguments, name="signals", daemon=True)
     handler = signal.signal(_NUDGE, lambda *_: None)
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda told: isinstance(told.exc_value, Interrupted) or hook(told)
     descriptor = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     thread.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(descriptor)
+        sys.unraisablehook = hook
         is_over.set()
         os.close(writer)
         thread.join()

@@ -29,6 +29,22 @@ import sys, time
 print("loading", flush=True)
 time.sleep(60)
 """
+SWALLOWED = """
+import signal, sys, time
+from sync import daemon
+from sync.cli import main
+class Struck:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+def carry_out(app, entry, watch, metrics):
+    Struck()
+    for number in range(200):
+        watch("memory", "checked", number, None)
+        time.sleep(0.1)
+    return 0
+daemon.carry_out = carry_out
+main(sys.argv[1:])
+"""
 STRUCK = """
 import random, signal, time
 from sync.errors import Interrupted
@@ -71,6 +87,23 @@ def test_a_signal_that_ended_no_wait_is_handled_soon_after(
         process.communicate(timeout=100)
     assert process.returncode == 143
     assert time.monotonic() - began < 20
+
+
+def test_a_signal_that_strikes_where_nothing_can_be_raised_ends_a_job_soon_after(
+    workplace: Workplace, sandbox: Sandbox
+):
+    nightly = '[service]\nlisten = ""\n[[schedule]]\ncron = "0 3 * * *"\n'
+    workplace.settle(sandbox, nightly)
+    ended = subprocess.run(
+        [sys.executable, "-c", SWALLOWED, "daemon", "--config", str(workplace.config)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "Traceback" not in ended.stderr
+    assert "job.finished" not in ended.stderr
+    assert workplace.sql("select exit_code, error from job") == [(143, "stopped by SIGTERM")]
 
 
 def test_a_signal_may_strike_within_the_wait_for_it():
