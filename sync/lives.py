@@ -4,7 +4,7 @@ A key map says which key came back as which (P, P', P''). Two states of an objec
 if it had had one key always, and so are the refs and the URLs that point to it.
 """
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile, zip_longest
 from typing import Any
@@ -149,6 +149,22 @@ def last_known(ident: Ident, successors: Mapping[Ident, str], live: Container[Id
     name, (first, *later) = ident[0], _way(ident, successors)
     lost = takewhile(lambda key: (name, key) not in live, later)
     return name, [first, *lost][-1]
+
+
+def first_keys(became: Iterable[tuple[Ident, str]]) -> dict[Ident, str]:
+    """The key that each object had before it came back anywhere.
+
+    Args:
+        became: (ident, key it came back under), of any number of Memoris.
+    """
+    was = {(name, new): (name, old) for (name, old), new in became}
+    firsts: dict[Ident, str] = {}
+    for ident in was:
+        way = [ident]
+        while (before := was.get(way[-1])) is not None and before not in way:
+            way.append(before)
+        firsts[ident] = way[-1][1]
+    return firsts
 
 
 def moved_urls(

@@ -28,7 +28,7 @@ from sync.selection import Selection, check_kinds, chosen_objects, owner_of, res
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
 from sync.surplus import Surplus, surplus_of
-from sync.target import Hands, Target, find_unlisted
+from sync.target import Hands, Target, copying, find_unlisted
 from sync.wanted import Wanted, read_wanted
 from sync.watch import Watch
 
@@ -301,11 +301,13 @@ def _list_anew(
     hands: Hands, kinds: Mapping[str, Kind], snapshot: Snapshot, wanted: Wanted, watch: Watch
 ) -> tuple[Target, int]:
     """The target listed and settled, and the id of the snapshot that shows it."""
-    mirror, target = hands.mirror, hands.target
+    mirror, target, owner = hands.mirror, hands.target, owner_of(hands.mirror)
     is_copy = target.remote_id != snapshot.source.remote_id
-    journal = Journal(mirror, target, wanted.copied if is_copy else ())
+    own = wanted.objects.keys() - wanted.foreign
+    of_copy = copying(mirror, target, owner, kinds, own, wanted.copied) if is_copy else None
+    journal = of_copy or Journal(mirror, target)
     files = wanted.foreign if is_copy else frozenset(wanted.objects)
-    there = Target(mirror, target, owner_of(mirror), kinds, journal, files)
+    there = Target(mirror, target, owner, kinds, journal, files)
     before_id = _take_snapshot(hands, there, Reason.BEFORE_RESTORE, watch)
     settle(hands, there)
     theirs = {ident: wanted.objects[ident] for ident in sorted(wanted.unlisted)}

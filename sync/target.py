@@ -1,6 +1,6 @@
 """The Memori that things come back into: what is there now, and what earlier restores did."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -16,7 +16,7 @@ from sync.files import FileStore
 from sync.kind import Ident, Kind, Scope
 from sync.link import FileRef, file_refs
 from sync.lives import follow
-from sync.mirror.journal import Journal
+from sync.mirror.journal import Journal, firsts_elsewhere
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Source
 from sync.refs import Objects
@@ -98,6 +98,35 @@ class Target:
             return self.mirror.past.state(source, kind)
         # A child may have got another place without a change: the history does not know it.
         return ((kind.key_of(each), each) for each in self.mirror.documents(source, kind))
+
+
+def copying(
+    mirror: Mirror,
+    target: Source,
+    owner: Source,
+    kinds: Mapping[str, Kind],
+    theirs: Collection[Ident],
+    copied: Collection[Ident],
+) -> Journal:
+    """The journal of a restore that brings what another Memori had.
+
+    Args:
+        mirror: where it is kept.
+        target: the Memori that it comes into.
+        owner: the account, whose files stay where they are.
+        kinds: those that take part.
+        theirs: what the other one had.
+        copied: what of it is the account's.
+    """
+    firsts = firsts_elsewhere(mirror, target)
+    stay = set(copied)
+    for name in {name for name, _ in copied}:
+        keys = {firsts[each] for each in copied if each[0] == name and each in firsts}
+        for key, (_, seen) in mirror.past.last_versions(owner, kinds[name], keys).items():
+            # Of a file that theirs was made of, and that was ours, no copy is made: it comes back.
+            if seen.get("memoriID") != target.remote_id:
+                stay.add((name, key))
+    return Journal(mirror, target, stay, theirs, firsts)
 
 
 def find_unlisted(hands: Hands, there: Target, files: Objects) -> dict[Ident, Document]:

@@ -147,6 +147,65 @@ def test_a_clone_that_is_lost_again_comes_back_like_any_other_agent(
     assert clone(work)["steps"] == {"create": 0, "update": 0, "delete": 0, "upload": 0}
 
 
+NOTHING = {"create": 0, "update": 0, "delete": 0, "upload": 0}
+
+
+def lose_all(world: World, agent: Agent) -> None:
+    """What an agent was taught, but its Giver and its messages."""
+    agent.memories.clear()
+    for key in [key for key, each in agent.people.items() if each["personType"] == "Receiver"]:
+        del agent.people[key]
+    for name in [n for n, e in world.assets.items() if e.document["memoriID"] == agent.memori_id]:
+        del world.assets[name]
+
+
+def test_what_the_first_agent_got_back_under_other_keys_is_not_doubled_in_its_clone(
+    work: Workplace, world: World, guide: Agent, twin: Agent
+):
+    work.first_backup()
+    clone(work)
+    before = what_is_there(world)
+    lose_all(world, guide)
+    restore(work, "--memori", "Guide", "--snapshot", "2")
+    work.backup()
+    assert clone(work)["steps"] == NOTHING
+    assert clone(work, "--snapshot", "2")["steps"] == NOTHING
+    assert what_is_there(world) == before
+
+
+def test_a_clone_gives_back_what_the_first_agent_lost_and_doubles_nothing(
+    work: Workplace, world: World, guide: Agent, twin: Agent
+):
+    work.first_backup()
+    clone(work)
+    work.backup()
+    before = what_is_there(world)
+    assert restore(work, "--memori", "Twin", "--into", "Guide")["steps"] == NOTHING
+    lose_all(world, guide)
+    result = restore(work, "--memori", "Twin", "--into", "Guide")
+    assert result["steps"] == {"create": 4, "update": 0, "delete": 0, "upload": 1}
+    assert restore(work, "--memori", "Guide", "--snapshot", "2")["steps"] == NOTHING
+    assert clone(work, "--snapshot", "2")["steps"] == NOTHING
+    assert what_is_there(world) == before
+
+
+def test_a_clone_of_a_clone_is_one_of_the_first_agent_too(
+    work: Workplace, world: World, guide: Agent, twin: Agent
+):
+    third = world.add_agent("Third")
+    work.first_backup()
+    clone(work)
+    work.backup()
+    restore(work, "--memori", "Twin", "--into", "Third")
+    before = what_is_there(world)
+    for name in ("Guide", "Twin"):
+        assert restore(work, "--memori", name, "--into", "Third")["steps"] == NOTHING
+    lose_all(world, third)
+    assert restore(work, "--memori", "Guide", "--into", "Third")["verified"] is True
+    assert restore(work, "--memori", "Twin", "--into", "Third")["steps"] == NOTHING
+    assert what_is_there(world) == before
+
+
 def test_a_clone_whose_answers_were_lost_goes_on_and_doubles_nothing(
     serve, workplace: Workplace, world: World, twin: Agent
 ):

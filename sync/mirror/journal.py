@@ -4,17 +4,19 @@ A step is committed as `begun` before its call goes out, and as `done` with its 
 commit after the answer came, both durably, so that a cut anywhere can be settled (design 8.4).
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sync.document import Document, canonical, parse
 from sync.kind import Ident
+from sync.lives import first_keys
 from sync.mirror.bulk import upsert
 from sync.mirror.database import writing_durably
 from sync.mirror.mirror import Mirror
@@ -64,11 +66,22 @@ class Journal:
         mirror: where it is kept.
         source: the target: always a Memori, for assets too.
         copied: objects that stay where they are: what is made of them is no successor of theirs.
+        theirs: objects of another Memori that come into this one.
+        firsts: {ident: first key}, by which it is known what of theirs this one has already.
     """
 
-    def __init__(self, mirror: Mirror, source: Source, copied: Container[Ident] = ()) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        source: Source,
+        copied: Container[Ident] = (),
+        theirs: Collection[Ident] = (),
+        firsts: Mapping[Ident, str] = MappingProxyType({}),
+    ) -> None:
         self._mirror = mirror
         self._copied = copied
+        self._theirs = theirs
+        self._firsts = firsts
         self._source = source
         self._tables = mirror.tables
         self._ask = _statements(mirror)
@@ -180,7 +193,20 @@ class Journal:
         query = sa.select(key_map).where(key_map.c.source_id == self._source.id)
         found = {(row.kind, row.old_key): row.new_key for row in self._mirror.rows(query)}
         own = {(name, old.removeprefix(_COPY)): new for (name, old), new in found.items()}
-        return {**found, **{ident: key for ident, key in own.items() if ident in self._copied}}
+        copies = {ident: key for ident, key in own.items() if ident in self._copied}
+        return {**self._here(own), **found, **copies}
+
+    def _here(self, own: Mapping[Ident, str]) -> dict[Ident, str]:
+        """{ident of theirs: the key of what came here of the same object, or else its first}."""
+        came: dict[Ident, str] = {}
+        for (name, old), new in own.items():
+            came.setdefault((name, self._firsts.get((name, old), old)), new)
+        found = {
+            (name, key): came.get((name, first), first)
+            for name, key in self._theirs
+            for first in [self._firsts.get((name, key), key)]
+        }
+        return {ident: key for ident, key in found.items() if key != ident[1]}
 
     def begun(self) -> list[Begun]:
         """Steps of earlier restores whose outcome is not known, oldest first."""
@@ -252,6 +278,15 @@ class Journal:
             writing_durably(connection),
         ):
             yield connection
+
+
+def firsts_elsewhere(mirror: Mirror, source: Source) -> dict[Ident, str]:
+    """{ident: first key} of what restores into other sources than this one made."""
+    key_map = mirror.tables.key_map
+    query = sa.select(key_map).where(key_map.c.source_id != source.id)
+    return first_keys(
+        ((row.kind, row.old_key.removeprefix(_COPY)), row.new_key) for row in mirror.rows(query)
+    )
 
 
 def _statements(mirror: Mirror) -> _Statements:
