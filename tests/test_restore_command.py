@@ -142,6 +142,19 @@ def test_an_agent_that_vanished_can_come_back_into_another_one_and_the_error_say
     assert bool(archive.memories) is not bool(args)
 
 
+def test_an_agent_that_was_renamed_since_is_the_same_one(work: Workplace, world: World):
+    work.first_backup()
+    guide = world.agent("Guide")
+    guide.settings["name"] = "New guide"
+    add_memory(guide, "m-extra")
+    plan = work.run("restore", "--memori", "Guide", "--delete-extra", "--dry-run").out
+    assert plan.startswith("'New guide' back to snapshot 2 of ")
+    assert "never seen whole" not in plan
+    add_memory(guide, "m-another")
+    assert restore(work, "--snapshot", "2", "--delete-extra")["steps"]["delete"] == 2
+    assert guide.settings["name"] == "Guide"
+
+
 def test_several_agents_must_be_told_apart(work: Workplace, world: World):
     world.add_agent("Archive")
     work.first_backup()

@@ -39,13 +39,16 @@ OF_RESTORES = (Reason.BEFORE_RESTORE, Reason.AFTER_RESTORE)
 
 @dataclass(frozen=True)
 class Source:
-    """Where objects are listed from; `id` is the mirror's own."""
+    """Where objects are listed from; `id` is the mirror's own.
+
+    It stays the same one whatever it is called, and if it goes.
+    """
 
     id: int
     scope: Scope
-    name: str
+    name: str = field(compare=False)
     remote_id: str
-    gone_at: datetime | None = None
+    gone_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
