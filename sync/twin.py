@@ -54,7 +54,9 @@ def _could_be(kind: Kind, step: Begun, document: Document, sha256: str | None) -
     if step.sha256 is not None and step.sha256 != sha256:
         return False
     return all(
-        document.get(name) == step.sent[name] for name in kind.create_only if name in step.sent
+        _plain(document.get(name)) == _plain(step.sent[name])
+        for name in kind.create_only
+        if name in step.sent
     )
 
 

@@ -10,7 +10,7 @@ from robber import Robber
 from workplace import Workplace, restore, writes
 from worlds import add_medium, add_memory, add_person, disaster, mid_sized
 
-from sync.sandbox import Sandbox, World
+from sync.sandbox import Fault, FaultSet, Sandbox, World
 
 
 def world_of_liberties() -> World:
@@ -92,3 +92,25 @@ def test_a_lost_answer_of_such_a_remote_leaves_no_duplicate(
         assert open_still == [(0,)]
         doubled = Counter(workplace.sql("select kind, new_key from key_map"))
         assert [each for each, count in doubled.items() if count > 1] == []
+
+
+def test_nor_is_anything_doubled_of_which_nothing_can_be_changed(
+    workplace: Workplace, world: World
+):
+    questions = world.agent("Guide").collection("unansweredQuestions")
+    asked = {"text": " WHERE  is it? ", "contextVars": {}, "receiverID": None}
+    questions["q"] = {"unansweredQuestionID": "q", **asked}
+    lost = Fault(
+        "/memori/v2/UnansweredQuestion/*", "POST", nth=1, status=500, body="<html>", after=True
+    )
+    faults = FaultSet([lost])
+    with Sandbox(world, middleware=normaliser(trimmed), faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        questions.clear()
+        for _ in range(2):
+            result = workplace.run("restore", "--yes", "--json").json
+            reasons = [each["reason"] for each in result["not_restorable"]]
+            assert reasons == ["text cannot be changed"]
+        faults.check()
+    assert [each["text"] for each in questions.values()] == ["WHERE is it?"]

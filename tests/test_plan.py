@@ -327,6 +327,12 @@ def test_what_a_remote_stored_in_a_form_of_its_own_is_a_twin_all_the_same():
     sent = [begun(id=n, kind="memory", sent={"title": f"  Tale {n} "}) for n in (1, 2)]
     trimmed = {f"m{n}": {"memoryID": f"m{n}", "title": f"tale {n}"} for n in (1, 2)}
     assert made(sent, "memory", trimmed) == {1: "m1", 2: "m2"}
+    # So is one of whose fields none can be changed.
+    pair = {"text1": " Hello ", "text2": "hi  there", "correlated": True}
+    stored = {"pairID": "q", "text1": "Hello", "text2": "hi there", "correlated": True}
+    step = begun(kind="correlation_pair", sent=pair)
+    assert made([step], "correlation_pair", {"q": stored}) == {1: "q"}
+    assert made([step], "correlation_pair", {"q": {**stored, "text2": "ho"}}) == {1: None}
 
 
 def test_what_somebody_else_made_meanwhile_is_no_twin():
