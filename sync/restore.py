@@ -15,7 +15,6 @@ from sync.backup import Wishes, backup
 from sync.errors import BadAnswer, Interrupted, SyncError, worst
 from sync.kind import Ident, Kind
 from sync.lives import follow, last_known
-from sync.mirror.journal import Journal
 from sync.mirror.standing import PastRestore, restores
 from sync.mirror.values import Reason, Snapshot, Source, Status
 from sync.order import CREATE, Step
@@ -28,7 +27,7 @@ from sync.selection import Selection, check_kinds, chosen_objects, owner_of, res
 from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
 from sync.surplus import Surplus, surplus_of
-from sync.target import Hands, Target, copying, find_unlisted
+from sync.target import Hands, Target, find_unlisted, open_journal
 from sync.wanted import Wanted, read_wanted
 from sync.watch import Watch
 
@@ -303,9 +302,9 @@ def _list_anew(
     """The target listed and settled, and the id of the snapshot that shows it."""
     mirror, target, owner = hands.mirror, hands.target, owner_of(hands.mirror)
     is_copy = target.remote_id != snapshot.source.remote_id
-    own = wanted.objects.keys() - wanted.foreign
-    of_copy = copying(mirror, target, owner, kinds, own, wanted.copied) if is_copy else None
-    journal = of_copy or Journal(mirror, target)
+    own = wanted.objects.keys() - wanted.foreign if is_copy else set()
+    copied = wanted.copied if is_copy else frozenset()
+    journal = open_journal(mirror, target, owner, kinds, own, copied)
     files = wanted.foreign if is_copy else frozenset(wanted.objects)
     there = Target(mirror, target, owner, kinds, journal, files)
     before_id = _take_snapshot(hands, there, Reason.BEFORE_RESTORE, watch)

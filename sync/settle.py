@@ -7,7 +7,7 @@ import structlog
 from sync.api.download import download
 from sync.document import Document
 from sync.errors import BadAnswer, NotFound, RemoteError
-from sync.kind import Kind
+from sync.kind import Kind, Scope
 from sync.link import FileRef
 from sync.lives import last_known
 from sync.mirror.journal import Begun
@@ -46,7 +46,9 @@ def settle(hands: Hands, there: Target) -> None:
                 journal.failed(step.id, "not carried out")
             else:
                 lost = (kind.name, key if kind.key_given else step.old_key)
-                journal.done(step.id, last_known(lost, successors, live), key)
+                old = last_known(lost, successors, live)
+                stays = step.is_copy and kind.scope is Scope.ACCOUNT and old == lost
+                journal.done(step.id, old, key, stays=stays)
 
 
 def _new_since(there: Target, kind: Kind, snapshot_id: int) -> dict[str, Document]:

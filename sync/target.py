@@ -100,7 +100,7 @@ class Target:
         return ((kind.key_of(each), each) for each in self.mirror.documents(source, kind))
 
 
-def copying(
+def open_journal(
     mirror: Mirror,
     target: Source,
     owner: Source,
@@ -108,15 +108,15 @@ def copying(
     theirs: Collection[Ident],
     copied: Collection[Ident],
 ) -> Journal:
-    """The journal of a restore that brings what another Memori had.
+    """The journal of a restore into a Memori.
 
     Args:
         mirror: where it is kept.
         target: the Memori that it comes into.
         owner: the account, whose files stay where they are.
         kinds: those that take part.
-        theirs: what the other one had.
-        copied: what of it is the account's.
+        theirs: what another Memori had, if it comes from one.
+        copied: what of that is the account's.
     """
     firsts = firsts_elsewhere(mirror, target)
     stay = set(copied)

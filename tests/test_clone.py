@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from workplace import Workplace, likeness, restore, what_is_there, writes
+from workplace import Workplace, execute, likeness, restore, what_is_there, writes
 
 from sync.sandbox import Agent, Fault, FaultSet, Sandbox, World
 
@@ -187,6 +187,25 @@ def test_a_clone_gives_back_what_the_first_agent_lost_and_doubles_nothing(
     assert restore(work, "--memori", "Guide", "--snapshot", "2")["steps"] == NOTHING
     assert clone(work, "--snapshot", "2")["steps"] == NOTHING
     assert what_is_there(world) == before
+
+
+def test_what_a_killed_clone_made_is_known_to_a_restore_of_the_agent_itself(
+    work: Workplace, world: World, guide: Agent, twin: Agent
+):
+    work.first_backup()
+    clone(work)
+    work.backup()
+    before = what_is_there(world)
+    lose_all(world, guide)
+    restore(work, "--memori", "Twin", "--into", "Guide")
+    # As a kill leaves it: everything was carried out, and no answer came.
+    execute(work, "update restore_step set status = 'begun', new_key = null where restore_id = 2")
+    execute(work, "delete from key_map where source_id = 2")
+    assert restore(work, "--memori", "Guide", "--snapshot", "2")["steps"] == NOTHING
+    assert what_is_there(world) == before
+    # The clone's own file came back as nothing else: it is still there.
+    ((old,),) = work.sql("select old_key from key_map where source_id = 2 and kind = 'asset'")
+    assert old.startswith("copy of ")
 
 
 def test_a_clone_of_a_clone_is_one_of_the_first_agent_too(

@@ -4,7 +4,7 @@ A step is committed as `begun` before its call goes out, and as `done` with its 
 commit after the answer came, both durably, so that a cut anywhere can be settled (design 8.4).
 """
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ class Begun:
         before_snapshot_id: the listing taken before its restore began, or went on.
         sent: what was sent; of a file, where it was to belong.
         sha256: of the file that was sent, or None.
+        is_copy: it came from another Memori.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Begun:
     sent: Document
     sha256: str | None
     before_snapshot_id: int
+    is_copy: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class Journal:
         source: the target: always a Memori, for assets too.
         copied: objects that stay where they are: what is made of them is no successor of theirs.
         theirs: objects of another Memori that come into this one.
-        firsts: {ident: first key}, by which it is known what of theirs this one has already.
+        firsts: {ident: first key} of what restores into others made of something: by it is known
+            what this one has of the same object, whatever key that had.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class Journal:
         mirror: Mirror,
         source: Source,
         copied: Container[Ident] = (),
-        theirs: Collection[Ident] = (),
+        theirs: Container[Ident] = (),
         firsts: Mapping[Ident, str] = MappingProxyType({}),
     ) -> None:
         self._mirror = mirror
@@ -168,12 +171,19 @@ class Journal:
         with self._durably() as connection:
             return int(connection.execute(self._ask.begin, values).scalar_one())
 
-    def done(self, step_id: int, ident: Ident, new_key: str) -> None:
-        """Note that a step was carried out, and the key its object has now."""
+    def done(self, step_id: int, ident: Ident, new_key: str, *, stays: bool = False) -> None:
+        """Note that a step was carried out, and the key its object has now.
+
+        Args:
+            step_id: of the step.
+            ident: the object.
+            new_key: its key now.
+            stays: it is a copied one.
+        """
         values = {_STEP: step_id, "status": DONE, "new_key": new_key, "error": None}
         with self._durably() as connection:
             connection.execute(self._ask.end, values)
-            self._map(connection, ident, new_key)
+            self._map(connection, ident, new_key, stays=stays)
 
     def failed(self, step_id: int, error: str) -> None:
         """Note that a step was not carried out."""
@@ -194,28 +204,38 @@ class Journal:
         found = {(row.kind, row.old_key): row.new_key for row in self._mirror.rows(query)}
         own = {(name, old.removeprefix(_COPY)): new for (name, old), new in found.items()}
         copies = {ident: key for ident, key in own.items() if ident in self._copied}
-        return {**self._here(own), **found, **copies}
+        return {**(self._here(own) if self._firsts else {}), **found, **copies}
 
     def _here(self, own: Mapping[Ident, str]) -> dict[Ident, str]:
-        """{ident of theirs: the key of what came here of the same object, or else its first}."""
+        """{ident: the key of what came here of the same object, or of theirs at least the first}.
+
+        Whatever key of an object it is that something came here of: also one that it has elsewhere.
+        """
         came: dict[Ident, str] = {}
         for (name, old), new in own.items():
             came.setdefault((name, self._firsts.get((name, old), old)), new)
+        firsts = {**{each: each[1] for each in came}, **self._firsts}
         found = {
-            (name, key): came.get((name, first), first)
-            for name, key in self._theirs
-            for first in [self._firsts.get((name, key), key)]
+            ident: came.get((ident[0], first), first)
+            for ident, first in firsts.items()
+            if ident in self._theirs or (ident[0], first) in came
         }
         return {ident: key for ident, key in found.items() if key != ident[1]}
 
     def begun(self) -> list[Begun]:
         """Steps of earlier restores whose outcome is not known, oldest first."""
         step, restore = self._tables.restore_step, self._tables.restore
+        wanted = self._tables.snapshot
         # Whatever a restore had begun is settled before it goes on.
         before = sa.func.coalesce(restore.c.resumed_snapshot_id, restore.c.before_snapshot_id)
         query = (
-            sa.select(step, before.label("before_snapshot_id"))
+            sa.select(
+                step,
+                before.label("before_snapshot_id"),
+                (wanted.c.source_id != restore.c.source_id).label("is_copy"),
+            )
             .join(restore, restore.c.id == step.c.restore_id)
+            .join(wanted, wanted.c.id == restore.c.wanted_snapshot_id)
             .where(restore.c.source_id == self._source.id, step.c.status == BEGUN)
             .order_by(step.c.id)
         )
@@ -260,10 +280,12 @@ class Journal:
         found = self._mirror.rows(query.group_by(step.c.status))
         return {row.status: row.steps for row in found}
 
-    def _map(self, connection: sa.Connection, ident: Ident, new_key: str) -> None:
+    def _map(
+        self, connection: sa.Connection, ident: Ident, new_key: str, *, stays: bool = False
+    ) -> None:
         if ident[1] == new_key:
             return
-        if ident in self._copied:
+        if stays or ident in self._copied:
             ident = (ident[0], _COPY + ident[1])
         values = {"source_id": self._source.id, "kind": ident[0], "old_key": ident[1]}
         connection.execute(self._ask.map, values | {"new_key": new_key})
@@ -323,4 +345,5 @@ def _begun(row: sa.Row[Any]) -> Begun:
         sent=parse(row.sent.encode()),
         sha256=row.sha256,
         before_snapshot_id=row.before_snapshot_id,
+        is_copy=row.is_copy,
     )
