@@ -91,7 +91,7 @@ def plan(
         stored: keys of the files whose bytes are at hand.
         terms: what it may do.
     """
-    matches = match(wanted, live, kinds, successors)
+    matches = match(wanted, live, kinds, successors, terms.only_made)
     included = _included(terms.chosen, wanted, matches, kinds)
     lost = _lost(wanted, matches, kinds, stored, live)
     case = _Case(wanted, live, kinds, matches, lost)
@@ -177,18 +177,29 @@ class _Case:
 
 
 def match(
-    wanted: Objects, live: Objects, kinds: Mapping[str, Kind], successors: Mapping[Ident, str]
+    wanted: Objects,
+    live: Objects,
+    kinds: Mapping[str, Kind],
+    successors: Mapping[Ident, str],
+    theirs: Collection[Ident] = (),
 ) -> dict[Ident, str]:
     """Which live object each wanted one is: {wanted ident: live key}, no live key twice.
 
     Its own key is the best proof, what an earlier restore made of it the next, and its natural
-    identity the last.
+    identity the last. What is another's (`theirs`) may be the same one as what is wanted itself: a
+    copy of it, to which somebody refers.
     """
-    matches = {ident: ident[1] for ident in wanted if ident in live}
+    mine = [ident for ident in wanted if ident not in theirs] if theirs else wanted
+    matches = {ident: ident[1] for ident in mine if ident in live}
     claimed = set(matches)
-    for ident in [each for each in wanted if each not in matches]:
+    for ident in [each for each in mine if each not in matches]:
         key = follow(ident, successors, live)
         if (ident[0], key) in live and (ident[0], key) not in claimed:
+            matches[ident] = key
+            claimed.add((ident[0], key))
+    for ident in theirs:
+        key = ident[1] if ident in live else follow(ident, successors, live)
+        if (ident[0], key) in live:
             matches[ident] = key
             claimed.add((ident[0], key))
     twins: dict[tuple[Any, ...], list[str]] = {}

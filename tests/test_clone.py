@@ -208,6 +208,21 @@ def test_what_a_killed_clone_made_is_known_to_a_restore_of_the_agent_itself(
     assert old.startswith("copy of ")
 
 
+def test_a_file_of_the_clone_that_the_first_agent_shows_is_not_doubled_there(
+    work: Workplace, world: World, guide: Agent, twin: Agent
+):
+    work.first_backup()
+    clone(work)
+    (theirs,) = [n for n, e in world.assets.items() if e.document["memoriID"] == twin.memori_id]
+    text = f'<img src="https://assets.memori.ai/api/v2/asset/{theirs}">'
+    guide.memories["m-tale-1"]["answers"][0]["text"] += text
+    work.backup(code=3)  # Its own session does not open the file of another agent.
+    assert clone(work)["steps"] == {"create": 0, "update": 1, "delete": 0, "upload": 0}
+    assert clone(work)["steps"] == NOTHING
+    told = next(each for each in twin.memories.values() if each["title"] == "The bell")
+    assert told["answers"][0]["text"].endswith(text)
+
+
 def test_a_clone_of_a_clone_is_one_of_the_first_agent_too(
     work: Workplace, world: World, guide: Agent, twin: Agent
 ):
