@@ -237,7 +237,8 @@ class Restore:
             {
                 last_known(ident, successors, live): key
                 for ident, key in self.plan.matches.items()
-                if follow(ident, successors, live) != key
+                # A file of another agent's was made by nobody here.
+                if ident not in self.wanted.foreign and follow(ident, successors, live) != key
             }
         )
 

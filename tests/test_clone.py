@@ -223,6 +223,30 @@ def test_a_file_of_the_clone_that_the_first_agent_shows_is_not_doubled_there(
     assert told["answers"][0]["text"].endswith(text)
 
 
+def test_a_file_of_the_clone_never_stands_for_one_of_the_first_agent(
+    serve, workplace: Workplace, world: World, guide: Agent, twin: Agent
+):
+    faults = FaultSet([Fault("/api/v2/asset/*", "POST", nth=3, status=500, body="<html>")])
+    with serve(world, faults=faults) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        clone(workplace)
+        own, theirs = world.assets
+        del world.assets[own]
+        restore(workplace, "--memori", "Guide", "--snapshot", "2")
+        text = f'<img src="https://assets.memori.ai/api/v2/asset/{theirs}">'
+        guide.memories["m-tale-1"]["answers"][0]["text"] += text
+        shown = workplace.backup(code=3)["snapshots"][1]["id"]
+        before = what_is_there(world)["Guide"]
+        (back,) = world.assets.keys() - {theirs}
+        del world.assets[back]
+        args = ("--memori", "Guide", "--snapshot", str(shown))
+        assert restore(workplace, *args, code=3)["failed"]
+        assert restore(workplace, *args)["steps"]["upload"] == 1
+        faults.check()
+        assert what_is_there(world)["Guide"] == before
+
+
 def test_a_clone_of_a_clone_is_one_of_the_first_agent_too(
     work: Workplace, world: World, guide: Agent, twin: Agent
 ):
