@@ -34,9 +34,11 @@ LONGEST_KEY_BYTES = 2000
 """An index of PostgreSQL holds 2704 bytes at most, other columns included."""
 _MARK = re.compile(r"~[0-9a-f]{16}")
 # A session ID follows an asset's file name, or stands in the query of a legacy URL
-# (aisuru-api.md 8.4, 9.3 and 9.4); both occur inside longer texts.
+# (aisuru-api.md 8.4, 9.3 and 9.4); both occur inside longer texts, and in JSON as text, where a
+# slash may be `\/`.
 _SESSION_IN_TEXT = re.compile(
-    r"""(/api/v\d+/asset/[^/\s"'<>?\#\\]+?(?:/|%2F)+|[?&;]memori-ai-session-id=)"""
+    r"""(/api\\{0,7}/v\d+\\{0,7}/asset\\{0,7}/[^/\s"'<>?\#\\]+?(?:\\{0,7}/|%2F)+"""
+    r"""|[?&;]memori-ai-session-id=)"""
     r"""([^/\s"'<>?\#&\\]+)""",
     re.IGNORECASE,
 )

@@ -19,10 +19,14 @@ _LEGACY_PATH = re.compile(
     r"|memory/(?P<memory>[^/]+/)?media/cloud/(?P<file>.+?))/*",
     re.IGNORECASE,
 )
+# JSON may spell a slash as `\/`; where it stands in a text as JSON, so do the URLs inside.
+_SLASH = r"\\{0,7}/"
+_ESCAPED_SLASH = re.compile(r"\\{1,7}/")
 _ASSET_IN_TEXT = re.compile(
-    r"""(?:(?:https?:)?//[^/\s"'<>\\]+)?/api/v\d+/asset/"""
+    rf"""(?:(?:https?:)?{_SLASH}{_SLASH}[^/\s"'<>\\]+)?"""
+    rf"""(?P<slash>{_SLASH})api{_SLASH}v\d+{_SLASH}asset{_SLASH}"""
     r"""(?P<file>(?:[\w@-]|%[0-9a-f]{2})+(?:\.(?:[\w@-]|%[0-9a-f]{2})+)*)"""
-    r"""(?P<mark>/~[0-9a-f]{16})?""",
+    rf"""(?P<mark>{_SLASH}~[0-9a-f]{{16}})?""",
     re.IGNORECASE,
 )
 _LEGACY_IN_TEXT = re.compile(
@@ -30,7 +34,7 @@ _LEGACY_IN_TEXT = re.compile(
     r"""[\w@-]+(?:[./]+[\w@-]+)*""",
     re.IGNORECASE,
 )
-TRACES = ("/api/v", "cloud://", "guid://")
+TRACES = ("/api/v", "/api\\", "cloud:/", "cloud:\\", "guid:/", "guid:\\")
 """What a text holds in lower case if there is a URL of ours in it."""
 
 
@@ -166,8 +170,9 @@ def file_refs(
     found = [file_ref(url, () if is_page else origins) for url in urls.values()]
     whole = canonical({name: each for name, each in document.items() if name not in urls})
     if _has_trace(whole):
+        plain = _ESCAPED_SLASH.sub("/", whole)
         for form in (_ASSET_IN_TEXT, _LEGACY_IN_TEXT):
-            found += [file_ref(each[0], origins) for each in form.finditer(whole)]
+            found += [file_ref(each[0], origins) for each in form.finditer(plain)]
     # Of several URLs of one file the one that can be fetched counts.
     by_key = {ref.key: ref for ref in sorted(filter(None, found), key=lambda each: each.url)}
     return set(by_key.values())
@@ -184,7 +189,7 @@ def _has_trace(text: str) -> bool:
 
 
 def move_assets(text: str, urls: Mapping[str, str], *, keeps_size: bool = True) -> str:
-    """Rewrite the asset URLs inside a text.
+    """Rewrite the asset URLs inside a text; their slashes are spelled as they were.
 
     Args:
         text: any text of a document, or a URL alone.
@@ -197,8 +202,10 @@ def move_assets(text: str, urls: Mapping[str, str], *, keeps_size: bool = True) 
         now = urls.get(_ASSET + unquote(_RESIZED.sub("", found["file"])))
         if now is None:
             return found[0].removesuffix(found["mark"] or "")
-        stem, dot, extension = now.rpartition(".")
-        return f"{stem}{size[0]}{dot}{extension}" if size and keeps_size else now
+        if size and keeps_size:
+            stem, dot, extension = now.rpartition(".")
+            now = f"{stem}{size[0]}{dot}{extension}"
+        return now.replace("/", found["slash"])
 
     return _ASSET_IN_TEXT.sub(move, text) if "/" in text else text
 

@@ -94,6 +94,7 @@ def test_session_ids_in_audit_fields_become_marks_at_any_depth():
         f"/api/v1/memoriai/memory/media/cloud/x/y.png?memori-ai-session-id={SESSION}&a=b",
         f'{{"url": "https://x.example/api/v2/asset/a.png/{SESSION}"}}',
         f"<a href='/api/v1/memoriai/memory/x.png?a=b&amp;memori-ai-session-id={SESSION}'>",
+        rf'{{"a":"https:\/\/b.example\/api\/v2\/asset\/x.png\/{SESSION}"}}',
         f"https://assets.memori.ai/api/v2/asset/a b.png/{SESSION}",
         f"/api/v2/asset/a b.png/{SESSION}",
         f" //assets.memori.ai/api/v2/asset/it's.png/{SESSION}?x=1\n",

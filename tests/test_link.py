@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import UsageError
-from sync.link import FileRef, file_ref, file_refs, move_assets, origin_of
+from sync.link import FileRef, file_ref, file_refs, mentions_files, move_assets, origin_of
 
 ORIGINS = frozenset({"https://assets.memori.ai", "https://backend.memori.ai"})
 ID = "0f0f0f0f-aaaa-4bbb-8ccc-000000000001"
@@ -114,6 +114,19 @@ def test_an_escaped_name_inside_a_text_is_found_and_moved_as_a_whole():
     (ref,) = file_refs({"text": text}, (), ORIGINS)
     assert ref.key == "asset/at 3.45\u202fPM.png"
     assert move_assets(text, {ref.key: "https://c/new.png"}) == "<img src='https://c/new.png'>."
+
+
+@pytest.mark.parametrize("slash", ["/", "\\/", "\\\\\\/"])
+def test_a_url_in_json_with_escaped_slashes_is_found_and_stays_spelled_so(slash: str):
+    url = "https://b.example/api/v2/asset/a@512x512.png".replace("/", slash)
+    text = f'{{"logo":"{url}{slash}~0123456789abcdef","old":"cloud:{slash}{slash}x.png"}}'
+    refs = {ref.key for ref in file_refs({"customData": text}, (), ORIGINS)}
+    assert refs == {"asset/a.png", "cloud/x.png"}
+    assert mentions_files({"customData": text})
+    new = "https://c.example/api/v2/asset/n@512x512.png".replace("/", slash)
+    moved = move_assets(text, {"asset/a.png": "https://c.example/api/v2/asset/n.png"})
+    assert moved == f'{{"logo":"{new}","old":"cloud:{slash}{slash}x.png"}}'
+    assert move_assets(text, {}) == text.replace(f"{slash}~0123456789abcdef", "")
 
 
 @pytest.mark.parametrize("port", ["", ":", ":443", ":0443"])

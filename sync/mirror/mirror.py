@@ -267,7 +267,8 @@ class Mirror:
         table = self.tables.kinds[kind.name]
         query = sa.select(table.c.key, table.c.document).where(table.c.source_id == source.id)
         if like:
-            query = query.where(sa.or_(*(table.c.document.ilike(f"%{each}%") for each in like)))
+            text = table.c.document
+            query = query.where(sa.or_(*(text.icontains(each, autoescape=True) for each in like)))
         for row in by_key(self.all, query, table.c.key):
             yield held(row.document, kind.name, row.key)
 
