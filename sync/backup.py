@@ -95,11 +95,13 @@ def backup(
     claim(mirror, store)
     source = mirror.register_account(account.user_id, account.name)
     covers_all = all(kind.is_personal for name, kind in kinds.items() if name not in chosen)
+    others = {agent.memori_id for agent in owned} - {agent.memori_id for agent in agents}
     run = OpenRun(
         run_id=mirror.next_run_id(),
         mirror=mirror,
         store=store,
         kinds=chosen,
+        others=others,
         # What is held of personal data keeps its files, though it is not listed any more.
         referring=kinds if covers_all else chosen,
         covers_all=covers_all,
@@ -110,7 +112,6 @@ def backup(
         accepted=Acceptance(wishes.accept_deletions),
         left_out=LeftOut(means.without_files),
     )
-    others = {agent.memori_id for agent in owned} - {agent.memori_id for agent in agents}
     of_account, exit_codes = OpenSnapshot(run, source), []
     try:
         with of_account:

@@ -1,6 +1,6 @@
 """A run under way: what all the snapshots that it takes share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from sync.absence import Acceptance
@@ -19,6 +19,7 @@ class OpenRun:
 
     Attributes:
         kinds: what the run is limited to, parents before children.
+        others: ids of the account's Memoris that it is not about.
         referring: those whose documents' files are kept: of a run that covers all, also personal
             data that is held but not listed any more.
         covers_all: the run covers every kind.
@@ -30,6 +31,7 @@ class OpenRun:
     mirror: Mirror
     store: FileStore
     kinds: Mapping[str, Kind]
+    others: Collection[str]
     referring: Mapping[str, Kind]
     covers_all: bool
     means: Means

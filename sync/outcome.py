@@ -82,7 +82,7 @@ def results_of(
         family: the parent first: children share its lot.
         tallies: {kind: what came of it}.
         why: what went wrong with the listing, or "".
-        held: {kind: why none of its absences was believed}.
+        held: {kind: why not all of its absences were believed}.
 
     Returns:
         {kind: its result}.

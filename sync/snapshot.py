@@ -21,11 +21,13 @@ from sync.errors import (
     AccessDenied,
     AccountRefused,
     BadAnswer,
+    CredentialGone,
     Interrupted,
+    Refused,
     RemoteError,
     SyncError,
 )
-from sync.kind import Kind, adopt, children, cut_out, in_place
+from sync.kind import Kind, adopt, children, cut_out, in_place, parent_of
 from sync.mirror.values import KindResult, Source, Status, Tally
 from sync.open_run import OpenRun
 from sync.outcome import results_of, snapshot_status
@@ -53,6 +55,7 @@ class OpenSnapshot:
         self._source = source
         self._kinds = [kind for kind in run.kinds.values() if kind.scope is source.scope]
         self._statuses: dict[str, Status] = {}
+        self._not_shown: dict[str, str] = {}
         self._error: str | None = None
         self._told: set[tuple[str, str]] = set()
         self._stack = ExitStack()
@@ -144,15 +147,7 @@ class OpenSnapshot:
         """
         doubled: list[str] = []
         for child in children(kind, self._run.kinds):
-            parents, found = [], []
-            for document in documents:
-                parent, embedded = cut_out(document, child)
-                if embedded is None:
-                    embedded = access.unpaged(child, parent).documents
-                adopted = adopt(embedded, child, kind.key_of(parent))
-                found += [accept(child, each) for each in adopted]
-                parents.append(parent)
-            documents = parents
+            documents, found = self._cut_out(access, kind, child, documents)
             self._tell_undeclared(child, found)
             new = self._staging.record(child, found, pass_number)
             if pass_number and new < len(found):
@@ -162,6 +157,44 @@ class OpenSnapshot:
         if doubled:
             raise BadAnswer("; ".join(doubled))
         return new
+
+    def _cut_out(
+        self, access: Access, kind: Kind, child: Kind, documents: Sequence[Document]
+    ) -> tuple[list[Document], list[Document]]:
+        """Parents without their children, and the children.
+
+        Those of a parent that does not show them stay as they were, and keep no other's from
+        being seen.
+        """
+        parents, found, closed = [], [], set()
+        for document in documents:
+            parent, embedded = cut_out(document, child)
+            parents.append(parent)
+            key = kind.key_of(parent)
+            try:
+                if embedded is None:
+                    embedded = access.unpaged(child, parent).documents
+                found += [accept(child, each) for each in adopt(embedded, child, key)]
+            except (BadAnswer, Refused) as error:
+                if isinstance(error, AccountRefused | CredentialGone):
+                    raise
+                closed.add(key)
+                self._note_not_shown(kind, child, parent, error)
+        if closed:
+            known = self._run.mirror.documents(self._source, child)
+            found += [each for each in known if each.get(parent_of(child).key) in closed]
+        return parents, found
+
+    def _note_not_shown(
+        self, kind: Kind, child: Kind, parent: Document, error: RemoteError
+    ) -> None:
+        """Note that a parent does not show its children; of a Memori left out that is no matter."""
+        key = kind.key_of(parent)
+        self._log.warning("children.not_shown", kind=child.name, parent=key, why=str(error))
+        if parent.get("memoriID") not in self._run.others:
+            named = f"of the {kind.name} {kind.name_of(parent) or key}"
+            self._not_shown.setdefault(child.name, f"{named} none are shown: {error}")
+            self._note(error)
 
     def _settle_absences(
         self, access: Access, list_again: Callable[[], str], family: Sequence[Kind]
@@ -222,7 +255,7 @@ class OpenSnapshot:
 
     def _commit(self, family: Sequence[Kind], why: str, held: Mapping[str, str]) -> None:
         def judge(tallies: Mapping[str, Tally]) -> dict[str, KindResult]:
-            return results_of(family, tallies, why, held)
+            return results_of(family, tallies, why, {**self._not_shown, **held})
 
         for name, result in judge(self._staging.commit(family, judge)).items():
             self._statuses[name] = result.status

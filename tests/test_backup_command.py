@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from contract import Contract
 from hypothesis import settings
-from workplace import Workplace, fill, kind
+from workplace import Workplace, fill, kind, leaving_out
 
 from sync.sandbox import Asset, Fault, FaultSet, Sandbox, World, demo_world
 
@@ -286,30 +286,10 @@ def test_a_login_token_that_ends_in_the_middle_is_got_again(
 def test_a_memory_without_its_media_list_is_asked_for_them(
     workplace: Workplace, world: World, contract: Contract
 ):
-    def strip(app):
-        """A remote that leaves `media` out of its memories."""
+    def middleware(app):
+        return leaving_out(contract.wrap(app), "/memories/", "memories", "media")
 
-        def call(environ, start_response):
-            if "/memories/" not in environ["PATH_INFO"].lower():
-                return app(environ, start_response)
-            kept = {}
-
-            def start(status, headers, exc_info=None):
-                kept["start"] = (status, headers)
-                return lambda _: None
-
-            answer = json.loads(b"".join(app(environ, start)))
-            for each in answer["memories"]:
-                del each["media"]
-            body = json.dumps(answer).encode()
-            status, headers = kept["start"]
-            headers = [(k, v) for k, v in headers if k.lower() != "content-length"]
-            start_response(status, [*headers, ("Content-Length", str(len(body)))])
-            return [body]
-
-        return call
-
-    with Sandbox(world, middleware=lambda app: strip(contract.wrap(app))) as sandbox:
+    with Sandbox(world, middleware=middleware) as sandbox:
         workplace.settle(sandbox)
         result = workplace.backup()
         seen = calls(sandbox)
@@ -317,6 +297,35 @@ def test_a_memory_without_its_media_list_is_asked_for_them(
     assert seen["GET /memori/v2/Media/{strSessionID}/{strMemoryID}"] == 2
     assert kind(result, "Guide", "medium")["listed"] == 1
     assert workplace.sql("select memory_id, position from medium") == [("m-hours-1", 0)]
+
+
+def test_a_memory_that_does_not_show_its_media_keeps_those_known_and_spoils_no_other(
+    workplace: Workplace, world: World, contract: Contract
+):
+    memories = world.agent("Guide").memories
+    first, second = memories.values()
+    second["media"] = [{**first["media"][0], "mediumID": "x-bell"}]
+
+    def middleware(app):
+        return leaving_out(contract.wrap(app), "/memories/", "memories", "media")
+
+    body = json.dumps({"resultCode": 400, "resultMessage": "not now"})
+    fault = Fault(path=f"/memori/v2/media/*/{second['memoryID']}", nth=2, status=200, body=body)
+    with Sandbox(world, middleware=middleware, faults=FaultSet([fault])) as sandbox:
+        workplace.settle(sandbox)
+        workplace.backup()
+        first["media"].clear()
+        second["title"] = "The old bell"
+        result = workplace.backup("--accept-deletions", "medium=1", code=3)
+        third = workplace.backup()
+
+    assert kind(result, "Guide", "memory")["status"] == "complete"
+    assert kind(result, "Guide", "memory")["updated"] == 1
+    media = kind(result, "Guide", "medium")
+    assert (media["status"], media["unchanged"], media["deleted"]) == ("incomplete", 1, 1)
+    assert "of the memory The old bell none are shown" in media["error"]
+    assert workplace.sql("select key from medium") == [("x-bell",)]
+    assert kind(third, "Guide", "medium")["status"] == "complete"
 
 
 def test_a_file_that_is_not_there_is_told_once_and_leaves_the_snapshot_complete(

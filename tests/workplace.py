@@ -298,3 +298,27 @@ def empty_database(url: str) -> None:
         connection.execute(sa.text("drop schema public cascade"))
         connection.execute(sa.text("create schema public"))
     engine.dispose()
+
+
+def leaving_out(app: Any, part: str, listed_as: str, name: str) -> Any:
+    """A remote that leaves a field out of what it lists at paths that hold a part."""
+
+    def call(environ: Any, start_response: Any) -> Any:
+        if part not in environ["PATH_INFO"].lower():
+            return app(environ, start_response)
+        kept: dict[str, Any] = {}
+
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            kept["start"] = (status, headers)
+            return lambda _: None
+
+        answer = json.loads(b"".join(app(environ, start)))
+        for each in answer[listed_as]:
+            del each[name]
+        body = json.dumps(answer).encode()
+        status, headers = kept["start"]
+        headers = [(k, v) for k, v in headers if k.lower() != "content-length"]
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
+    return call
