@@ -27,7 +27,7 @@ from sync.document import Document
 from sync.errors import StorageError, SyncError
 from sync.fetch import STORED
 from sync.files import FileStore
-from sync.kind import Kind, Parent, Scope
+from sync.kind import Kind, Parent, Scope, children, parent_of
 from sync.kinds.file import FILE
 from sync.mirror.excerpt import copy_excerpt
 from sync.mirror.mirror import Mirror
@@ -232,6 +232,9 @@ def _world(hands: Hands, store: FileStore, own: str) -> World:
             unlisted_giver={"personType": "Giver", "tag": _USER, "pin": pin},
         )
         world.agents[agent.memori_id] = agent
+    settings = {agent.memori_id: agent.settings for agent in world.agents.values()}
+    for child in children(kinds["memori"], kinds):
+        _embed(mirror, owner, child, parent_of(child), settings)
     agent = world.agents[target.remote_id]
     for kind in kinds.values():
         if kind.scope is not Scope.MEMORI or kind.list is None:

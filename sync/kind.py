@@ -194,6 +194,7 @@ class Kind:
         secret: fields that are never kept, so that what is made again lacks them.
         after: kinds that its texts may name, so that theirs are made first and deleted last.
         parent: where its objects are embedded, if they are.
+        embeds: the lists in its documents that hold objects of other kinds, which are cut out.
         clean: drops what must not be kept, before anything else sees the document.
         address: path parameters that are not fields of the document.
     """
@@ -227,6 +228,7 @@ class Kind:
     secret: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
     parent: Parent | None = None
+    embeds: frozenset[str] = frozenset()
     clean: Callable[[Document], Document] = _same
     address: Callable[[Document], Document] = _no_address
 
@@ -291,10 +293,11 @@ class Kind:
         return frozenset(document.keys() - self.declared)
 
     def accept(self, document: Document) -> Document:
-        """What of a listed document may be kept at all."""
+        """What of a listed document may be kept at all, and the objects embedded in it."""
         kept = self.clean(document)
         if self.allow_list:
-            kept = {name: value for name, value in kept.items() if name in self.declared}
+            known = self.declared | self.embeds
+            kept = {name: value for name, value in kept.items() if name in known}
         return kept
 
     def body(self, document: Document, *, create: bool) -> Document:

@@ -15,6 +15,11 @@ def is_file(kind: Kind) -> bool:
     return any(name in kind.assigned for name in kind.files) and kind.create is not None
 
 
+def is_settings(kind: Kind) -> bool:
+    """Are its objects the agents themselves?"""
+    return kind.key == "memoriID"
+
+
 def files_of(kind: Kind, document: Document) -> set[FileRef]:
     """The files that an object is, or names in its own fields; not those inside its texts."""
     return file_refs({name: document.get(name) for name in kind.files}, kind.files, ())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from sync.kind import Kind, Scope
+from sync.kind import Kind, Scope, children, parent_of
 
 
 def registry(*kinds: Kind) -> Mapping[str, Kind]:
@@ -52,6 +52,8 @@ def _link_problems(kind: Kind, kinds: Mapping[str, Kind]) -> Iterator[str]:
         yield f"it comes after {name}, which must stand before it"
     if kind.parent and kind.parent.kind not in earlier:
         yield f"its parent {kind.parent.kind} does not stand before it"
+    for name in sorted({parent_of(each).field for each in children(kind, kinds)} ^ kind.embeds):
+        yield f"{name} is embedded in it, but only it or only its child says so"
     if not kind.create and not kind.not_restorable:
         yield "cannot be created and does not say why"
     credential = "{token}" if kind.scope is Scope.ACCOUNT else "{session}"

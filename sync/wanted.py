@@ -9,7 +9,7 @@ from sync.kind import Ident, Kind, Scope
 from sync.link import FileRef
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
-from sync.refs import Objects, by_file, files_of, is_file, mentioned_files
+from sync.refs import Objects, by_file, files_of, is_file, is_settings, mentioned_files
 from sync.restore_point import taken_from
 
 _LONGEST_NAME = 100
@@ -74,7 +74,7 @@ def read_wanted(
             elif document.get("memoriID") == origin.remote_id:
                 if not is_copy:
                     objects[kind.name, key] = document
-                elif kind.create is not None or kind.name in named:
+                elif not is_settings(kind) or kind.name in named:
                     moved = _as_of(kind, document, target)
                     objects[kind.name, kind.key_of(moved)] = moved
             else:
@@ -97,7 +97,7 @@ def read_wanted(
 
 def _as_of(kind: Kind, document: Document, target: Source) -> Document:
     """An object of the account as it is if it belongs to another Memori, or is that Memori."""
-    name = {"name": target.name} if kind.key == "memoriID" else {}
+    name = {"name": target.name} if is_settings(kind) else {}
     return {**document, "memoriID": target.remote_id, **name}
 
 

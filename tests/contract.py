@@ -263,7 +263,49 @@ def _spec() -> dict[str, Any]:
         "requestBody": {"required": True, "content": body},
         "responses": agent["get"]["responses"],
     }
+    _add_integrations(spec)
     return spec
+
+
+def _add_integrations(spec: dict[str, Any]) -> None:
+    """The operations that aisuru-api.md 11 names, and of which the file has only the schema."""
+
+    def answer(fields: dict[str, Any]) -> dict[str, Any]:
+        envelope = {"$ref": "#/components/schemas/Envelope"}
+        schema = {"allOf": [envelope, {"type": "object", "properties": fields}]}
+        content = {"application/json": {"schema": schema}}
+        failure = {"$ref": "#/components/responses/Failure"}
+        return {"200": {"description": "", "content": content}, "default": failure}
+
+    def operation(name: str, fields: dict[str, Any], body: dict[str, Any] | None = None) -> Any:
+        sent = {"requestBody": {"required": True, "content": body}} if body else {}
+        return {"operationId": name, "responses": answer(fields), **sent}
+
+    def path(name: str) -> dict[str, Any]:
+        return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+    ref = {"$ref": "#/components/schemas/Integration"}
+    one, many = {"integration": ref}, {"integrations": {"type": "array", "items": ref}}
+    fields = spec["components"]["schemas"]["Integration"]["properties"]
+    writable = {name: each for name, each in fields.items() if name != "integrationID"}
+    body = {"application/json": {"schema": {"type": "object", "properties": writable}}}
+    token = path("strToken")
+    spec["paths"] |= {
+        "/api/v2/Integrations/{strToken}/{strMemoriID}": {
+            "parameters": [token, path("strMemoriID")],
+            "get": operation("getIntegrations", many),
+        },
+        "/api/v2/Integration/{strToken}": {
+            "parameters": [token],
+            "post": operation("createIntegration", one, body),
+        },
+        "/api/v2/Integration/{strToken}/{strIntegrationID}": {
+            "parameters": [token, path("strIntegrationID")],
+            "get": operation("getIntegration", one),
+            "patch": operation("updateIntegration", one, body),
+            "delete": operation("deleteIntegration", {}),
+        },
+    }
 
 
 @cache

@@ -30,13 +30,6 @@ def world() -> World:
 
 def documents(world: World, kind: Kind) -> list[Document]:
     """All objects of a kind as the remote has them."""
-    if kind.scope is Scope.ACCOUNT:
-        lists = {
-            "memori": [each.settings for each in world.agents.values()],
-            "assets": [each.document for each in world.assets.values()],
-            "badges": world.badges,
-        }
-        return lists[listed_as(kind)]
     if kind.parent:
         parents = KINDS[kind.parent.kind]
         return list(
@@ -45,6 +38,13 @@ def documents(world: World, kind: Kind) -> list[Document]:
                 for each in documents(world, parents)
             )
         )
+    if kind.scope is Scope.ACCOUNT:
+        lists = {
+            "memori": [each.settings for each in world.agents.values()],
+            "assets": [each.document for each in world.assets.values()],
+            "badges": world.badges,
+        }
+        return lists[listed_as(kind)]
     return [each for agent in world.agents.values() for each in of(agent, kind).values()]
 
 

@@ -285,7 +285,12 @@ def test_what_belongs_to_no_content_or_no_agent_is_there_too(
     assert [each["assetID"] for each in json.loads(files["account/assets.json"])] == ["nobody"]
     assert [each["name"] for each in json.loads(files["account/agents.json"])] == ["Guide"]
     assert [each["source"]["name"] for each in told["sources"]] == ["Guide", "owner"]
-    assert told["sources"][1]["objects"] == {"memori": 1, "asset": 1, "badge": 0}
+    assert told["sources"][1]["objects"] == {
+        "memori": 1,
+        "integration": 0,
+        "asset": 1,
+        "badge": 0,
+    }
 
     export(work, tmp_path / "one", "--memori", "Guide")
     assert {name.partition("/")[0] for name in tree(tmp_path / "one")} == {

@@ -177,9 +177,24 @@ def test_the_registry_refuses_a_contradiction(wrong, why):
 
 def test_the_registry_refuses_a_child_before_its_parent():
     child = replace(TOY, name="toy_part", parent=Parent("toy", "parts", "name", "seen"))
-    assert registry(TOY, child)
+    parent = replace(TOY, embeds=frozenset({"parts"}))
+    assert registry(parent, child)
     with pytest.raises(ValueError, match="its parent toy does not stand before it"):
-        registry(child, TOY)
+        registry(child, parent)
+
+
+def test_the_registry_refuses_children_of_which_their_parent_knows_nothing():
+    child = replace(TOY, name="toy_part", parent=Parent("toy", "parts", "name", "seen"))
+    with pytest.raises(ValueError, match="toy: parts is embedded in it"):
+        registry(TOY, child)
+    with pytest.raises(ValueError, match="toy: parts is embedded in it"):
+        registry(replace(TOY, embeds=frozenset({"parts"})))
+
+
+def test_an_allow_list_lets_the_lists_of_children_through():
+    kind = replace(TOY, allow_list=True, embeds=frozenset({"parts"}))
+    kept = kind.accept({"toyID": "t", "parts": [1], "secret": "s"})
+    assert kept == {"toyID": "t", "parts": [1]}
 
 
 def test_the_registry_refuses_two_kinds_of_one_name():

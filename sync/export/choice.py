@@ -8,6 +8,7 @@ from sync.errors import StorageError, UsageError
 from sync.kind import Kind, Scope
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source, Status
+from sync.refs import is_settings
 from sync.restore_point import Age, ages, choose_snapshot, is_usable
 
 _HALF = (Status.RUNNING, Status.FORGOTTEN)
@@ -181,11 +182,6 @@ def latest(snapshots: Sequence[Snapshot], source: Source, at: datetime | None) -
     # What only a restore has ever listed is better than nothing.
     found = [each for each in mine if is_usable(each)] or mine
     return found[-1] if found else None
-
-
-def is_settings(kind: Kind) -> bool:
-    """Are its objects the agents themselves?"""
-    return kind.key == "memoriID"
 
 
 def is_owned(kind: Kind) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sync.batches import batches
 from sync.document import Document, storable
 from sync.export import parts
-from sync.export.choice import Choice, Chosen, View, check_still_there, is_owned, is_settings
+from sync.export.choice import Choice, Chosen, View, check_still_there, is_owned
 from sync.export.contents import write_contents
 from sync.export.desk import PORTION, Desk, file_of
 from sync.export.files import Files, Lack
@@ -24,7 +24,7 @@ from sync.kinds.memory import MEMORY
 from sync.kinds.person import PERSON
 from sync.mirror.index import Index
 from sync.mirror.mirror import Mirror
-from sync.refs import mentioned_files
+from sync.refs import is_settings, mentioned_files
 from sync.watch import Watch
 
 _ACCOUNT = "account"

@@ -50,8 +50,8 @@ A folder for each agent, and in it:
 """
 _ACCOUNT = """\
 The folder `account` is what belongs to no agent alone: agents.json (the
-settings of all), badges.json, assets.json and files/ (uploads that no agent's
-folder holds).
+settings of all), badges.json, and what no agent's folder holds: assets.json,
+integration.json and files/ (uploads).
 """
 _FORM = """\
 JSON is UTF-8, one list or one object a file; stamps are in UTC. Names of files

@@ -11,6 +11,7 @@ from sync.kinds.correlation_pair import CORRELATION_PAIR
 from sync.kinds.custom_word import CUSTOM_WORD
 from sync.kinds.expert_reference import EXPERT_REFERENCE
 from sync.kinds.function import FUNCTION
+from sync.kinds.integration import INTEGRATION
 from sync.kinds.intent import INTENT
 from sync.kinds.intent_slot import INTENT_SLOT
 from sync.kinds.known_fact import KNOWN_FACT
@@ -25,6 +26,7 @@ from sync.registry import registry
 
 KINDS: Mapping[str, Kind] = registry(
     MEMORI,
+    INTEGRATION,
     ASSET,
     BADGE,
     PERSON,

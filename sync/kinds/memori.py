@@ -1,30 +1,11 @@
 """Memori settings: the agents themselves (aisuru-api.md 4).
 
 Their documents hold PINs, tokens and passwords, and other people's invitations, so only the
-fields named here are kept. Of integrations that is what they look like, whose texts name files;
-their results and addresses stay out. No source says that an update takes them, so none sends them.
+fields named here are kept. Their integrations are a kind of their own and are cut out.
 """
 
-from sync.document import Document
 from sync.field import BOOLEAN, INTEGER, JSON, REAL, TEXT
 from sync.kind import Kind, Route, Scope
-
-_OF_INTEGRATIONS = frozenset(
-    {"integrationID", "type", "state", "publish", "invocationText", "customData", "resources"}
-)
-
-
-def _clean(document: Document) -> Document:
-    found = document.get("integrations")
-    if not isinstance(found, list):
-        return {name: value for name, value in document.items() if name != "integrations"}
-    kept = [
-        {name: value for name, value in each.items() if name in _OF_INTEGRATIONS}
-        for each in found
-        if isinstance(each, dict)
-    ]
-    return {**document, "integrations": kept}
-
 
 MEMORI = Kind(
     name="memori",
@@ -32,7 +13,6 @@ MEMORI = Kind(
     scope=Scope.ACCOUNT,
     key="memoriID",
     allow_list=True,
-    clean=_clean,
     list=Route("GET", "/api/v2/Memori/{token}", "memori", count="totalCount"),
     get=Route("GET", "/api/v2/Memori/{token}/{memoriID}", "memori"),
     update=Route("PATCH", "/api/v2/Memori/{token}/{memoriID}", "memori"),
@@ -85,7 +65,6 @@ MEMORI = Kind(
         "ownerTenantName": TEXT,
         "avatar3DURL": TEXT,
         "avatarOriginal3DURL": TEXT,
-        "integrations": JSON,
     },
     volatile={
         "creationTimestamp": TEXT,
@@ -99,6 +78,7 @@ MEMORI = Kind(
     },
     files=("avatarURL", "coverURL"),
     title=("name",),
+    embeds=frozenset({"integrations"}),
     proof="password",  # what an update of a PRIVATE or SECRET agent must carry
     not_restorable="agents are made on the site",
 )

@@ -59,4 +59,5 @@ MEMORY = Kind(
         "date": Clearing("0001-01-01T00:00:00", frozenset({"dateUncertaintyDays"})),
     },
     title=("title",),
+    embeds=frozenset({"media"}),
 )

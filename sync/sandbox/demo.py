@@ -110,7 +110,9 @@ class _Teller:
             "secretToken": told.get("secretToken"),
             "avatarURL": self._picture(told.get("avatar"), agent),
             "coverURL": self._picture(told.get("cover"), agent),
-            "integrations": [self._integration(text, agent) for text in told.get("looks", ())],
+            "integrations": [
+                self._integration(text, agent, time) for text in told.get("looks", ())
+            ],
             "creationTimestamp": time,
             "lastChangeTimestamp": time,
         }
@@ -157,14 +159,23 @@ class _Teller:
         self._find(name).document["memoriID"] = agent.memori_id
         return self.urls[name]
 
-    def _integration(self, looks: str, agent: Agent) -> Document:
+    def _integration(self, looks: str, agent: Agent, time: str) -> Document:
+        for name in self.urls:
+            if "{" + name + "}" in looks:
+                self._picture(name, agent)
         return {
             "integrationID": _id(f"integration/{agent.name}"),
             "memoriID": agent.memori_id,
             "type": "LANDING_EXPERIENCE",
             "state": "NEW",
             "publish": True,
+            "deviceEmails": [self.world.account.email],
+            "invocationText": None,
+            "jobID": None,
             "customData": self._linked(looks),
+            "resources": [],
+            "creationTimestamp": time,
+            "lastChangeTimestamp": time,
         }
 
     def _memory(self, number: int, told: dict[str, Any]) -> None:

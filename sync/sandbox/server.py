@@ -13,6 +13,7 @@ from sync.sandbox import (
     account,
     assets,
     chats,
+    integrations,
     legacy,
     localization,
     media,
@@ -41,6 +42,7 @@ REMEMBERED_CALLS = 10_000
 
 ROUTES = [
     *account.ROUTES,
+    *integrations.ROUTES,
     *assets.ROUTES,
     *legacy.ROUTES,
     *sessions.ROUTES,

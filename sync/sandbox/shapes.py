@@ -296,6 +296,27 @@ class MemoriBody(TypedDict, total=False):
     scorm: bool | None
 
 
+class IntegrationResourceBody(TypedDict, total=False):
+    """What an integration uses."""
+
+    name: str | None
+    url: str | None
+
+
+class IntegrationBody(TypedDict, total=False):
+    """An integration (aisuru-api.md 11)."""
+
+    memoriID: str | None
+    type: str | None
+    state: str | None
+    publish: bool | None
+    deviceEmails: list[str] | None
+    invocationText: str | None
+    jobID: str | None
+    customData: str | None
+    resources: list[IntegrationResourceBody] | None
+
+
 def read(raw: bytes, shape: type[Body]) -> Body:
     """Read a request body.
 
