@@ -17,7 +17,7 @@ LAYERS = {
     "link": 0, "redact": 0, "registry": 0, "retention": 0, "stop": 0, "watch": 0, "when": 0,
     "wording": 0,
     "kinds": 1, "lives": 1, "refs": 1,
-    "api": 2, "mirror": 2, "files": 2, "order": 2, "plan": 2, "recreate": 2,
+    "api": 2, "mirror": 2, "files": 2, "match": 2, "order": 2, "plan": 2, "recreate": 2,
     "absence": 3, "backup": 3, "claim": 3, "open_run": 3, "snapshot": 3, "snapshot_files": 3,
     "fetch": 3, "check": 3, "history": 3, "status": 3,
     "compare": 3, "outcome": 3, "export": 3, "prune": 3, "refetch": 3, "repair": 3,
@@ -51,7 +51,8 @@ BESIDE = {
     ("refetch", "fetch"), ("compare", "check"),
     ("compare", "fetch"), ("compare", "refetch"),
     ("export", "restore_point"), ("export", "history"), ("export", "fetch"),
-    ("app", "config"), ("plan", "order"), ("plan", "recreate"), ("recreate", "order"),
+    ("app", "config"), ("plan", "match"), ("plan", "order"), ("plan", "recreate"),
+    ("recreate", "order"),
     ("cli", "drill"), ("job", "drill"), ("job", "web"), ("daemon", "job"), ("daemon", "web"),
     ("cli", "daemon"),
 }  # fmt: skip
