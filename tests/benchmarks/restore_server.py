@@ -57,8 +57,11 @@ class Slow:
         path = environ["PATH_INFO"]
         if not path.startswith("/control/"):
             next(self._calls)
-            time.sleep(self._latency_s)
-            return self._app(environ, start)
+            due = time.monotonic() + self._latency_s
+            answer = self._app(environ, start)
+            # What it takes to answer is a part of what a caller waits for.
+            time.sleep(max(0.0, due - time.monotonic()))
+            return answer
         body = b""
         if path.startswith("/control/lose/"):
             self._latency_s = float(path.rpartition("/")[2]) / 1000
