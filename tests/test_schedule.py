@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.daemon import _Cron
 from sync.schedule import Attempts, Entry, due_at, next_time, pause_after, problems_of, times
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -147,3 +148,16 @@ def test_an_entry_keeps_its_name_when_only_its_time_changes():
     entry = Entry("0 3 * * *", kinds=("person", "memory"), memori="Guide")
     assert entry.name == Entry("0 4 * * *", kinds=("memory", "person"), memori="Guide").name
     assert entry.name == "backup memory,person of Guide"
+
+
+def test_a_jitter_begins_a_job_later_within_it_and_skips_no_day():
+    daily = _Cron(Entry("0 3 * * *", jitter_s=600), UTC)
+    last = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    begun = []
+    for _ in range(30):
+        last = daily.get_next_fire_time(last, last)
+        begun.append(last)
+    regular = [datetime(2026, 1, 2, 3, tzinfo=UTC) + timedelta(days=each) for each in range(30)]
+    later = [at - due for at, due in zip(begun, regular, strict=True)]
+    assert all(timedelta() <= each <= timedelta(seconds=600) for each in later)
+    assert len(set(later)) > 1
