@@ -28,7 +28,7 @@ from sync.settle import settle
 from sync.snapshot import GUARDED, PARTIAL
 from sync.surplus import Surplus, surplus_of
 from sync.target import Hands, Target, find_unlisted, open_journal
-from sync.wanted import Wanted, read_wanted
+from sync.wanted import Wanted, each_once, read_wanted
 from sync.watch import Watch
 
 
@@ -105,6 +105,7 @@ def prepare(
     there, before_id = _list_anew(hands, kinds, snapshot, wanted, watch)
     # Nobody else writes to the mirror meanwhile.
     live = there.live(wanted.objects)
+    wanted = each_once(wanted, live, kinds, there.journal.successors(), selection.keys)
     if resumed:
         resumed = resumed.settled(there.journal, live)
         selection = resumed.selection

@@ -1,12 +1,13 @@
 """What a restore brings back: the objects that a snapshot saw, and the files they need."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from sync.document import Document
 from sync.kind import Ident, Kind, Scope
-from sync.link import FileRef
+from sync.link import FileRef, move_assets
+from sync.lives import follow
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
 from sync.refs import Objects, by_file, files_of, is_file, is_settings, mentioned_files
@@ -93,6 +94,61 @@ def read_wanted(
     copied = frozenset(each for each in objects if kinds[each[0]].scope is Scope.ACCOUNT)
     theirs = frozenset({*foreign, *unlisted})
     return Wanted(everything, theirs, frozenset(unlisted), files, copied, frozenset(damaged))
+
+
+def each_once(
+    wanted: Wanted,
+    live: Objects,
+    kinds: Mapping[str, Kind],
+    successors: Mapping[Ident, str],
+    named: Collection[str] = (),
+) -> Wanted:
+    """The same, but a lost file that is wanted under several keys comes back once. Pure.
+
+    An agent may have a copy of a file and show that of the other agent as well. Where both are lost
+    what comes back of the copy stands for both.
+
+    Args:
+        wanted: what was there.
+        live: what is there.
+        kinds: those that take part.
+        successors: {ident: key it came back under} of earlier restores.
+        named: keys that were asked for by name, and that come back themselves.
+    """
+    lost: dict[Ident, list[Ident]] = {}
+    for ident, document in wanted.objects.items():
+        kind = kinds[ident[0]]
+        if is_file(kind) and any(ref.key in wanted.files for ref in files_of(kind, document)):
+            last = (kind.name, follow(ident, successors, live))
+            if ident not in live and last not in live:
+                lost.setdefault(last, []).append(ident)
+    # The agent's own come first among all that is wanted.
+    same = {
+        other: first
+        for first, *more in lost.values()
+        for other in more
+        if other in wanted.foreign and other[1] not in named
+    }
+    if not same:
+        return wanted
+    urls = {
+        ref.key: str(wanted.objects[first][kinds[first[0]].files[0]])
+        for other, first in same.items()
+        for ref in files_of(kinds[other[0]], wanted.objects[other])
+    }
+    objects = {
+        ident: kinds[ident[0]].rewrite(
+            document, lambda _, key: key, lambda text: move_assets(text, urls)
+        )
+        for ident, document in wanted.objects.items()
+        if ident not in same
+    }
+    return replace(
+        wanted,
+        objects=objects,
+        foreign=wanted.foreign - same.keys(),
+        unlisted=wanted.unlisted - same.keys(),
+    )
 
 
 def _as_of(kind: Kind, document: Document, target: Source) -> Document:

@@ -223,6 +223,25 @@ def test_a_file_of_the_clone_that_the_first_agent_shows_is_not_doubled_there(
     assert told["answers"][0]["text"].endswith(text)
 
 
+@pytest.mark.parametrize("into", ["Guide", "Twin"])
+def test_a_file_of_the_first_agent_that_the_clone_shows_beside_its_copy_comes_back_once(
+    work: Workplace, world: World, guide: Agent, twin: Agent, into: str
+):
+    work.first_backup()
+    first = next(iter(world.assets))
+    clone(work)
+    told = next(each for each in twin.memories.values() if each["title"] == "The bell")
+    told["answers"][0]["text"] += f' <img src="https://assets.memori.ai/api/v2/asset/{first}">'
+    shown = work.backup(code=3)["snapshots"][2]["id"]
+    world.assets.clear()
+    args = ("--memori", "Twin", "--snapshot", str(shown), "--into", into)
+    assert restore(work, *args)["verified"] is True
+    (back,) = world.assets
+    told = [each for each in world.agent(into).memories.values() if each["title"] == "The bell"]
+    assert back in told[0]["answers"][0]["text"]
+    assert restore(work, *args)["steps"] == NOTHING
+
+
 def test_a_file_of_the_clone_never_stands_for_one_of_the_first_agent(
     serve, workplace: Workplace, world: World, guide: Agent, twin: Agent
 ):

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -70,7 +69,8 @@ class Journal:
         copied: objects that stay where they are: what is made of them is no successor of theirs.
         theirs: objects of another Memori that come into this one.
         firsts: {ident: first key} of what restores into others made of something: by it is known
-            what this one has of the same object, whatever key that had.
+            what this one has of the same object, whatever key that had. None: a copy stands for
+            nothing but itself.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Journal:
         source: Source,
         copied: Container[Ident] = (),
         theirs: Container[Ident] = (),
-        firsts: Mapping[Ident, str] = MappingProxyType({}),
+        firsts: Mapping[Ident, str] | None = None,
     ) -> None:
         self._mirror = mirror
         self._copied = copied
@@ -204,20 +204,21 @@ class Journal:
         found = {(row.kind, row.old_key): row.new_key for row in self._mirror.rows(query)}
         own = {(name, old.removeprefix(_COPY)): new for (name, old), new in found.items()}
         copies = {ident: key for ident, key in own.items() if ident in self._copied}
-        return {**(self._here(own) if self._firsts else {}), **found, **copies}
+        here = {} if self._firsts is None else self._here(own, self._firsts)
+        return {**here, **found, **copies}
 
-    def _here(self, own: Mapping[Ident, str]) -> dict[Ident, str]:
+    def _here(self, own: Mapping[Ident, str], firsts: Mapping[Ident, str]) -> dict[Ident, str]:
         """{ident: the key of what came here of the same object, or of theirs at least the first}.
 
         Whatever key of an object it is that something came here of: also one that it has elsewhere.
         """
         came: dict[Ident, str] = {}
         for (name, old), new in own.items():
-            came.setdefault((name, self._firsts.get((name, old), old)), new)
-        firsts = {**{each: each[1] for each in came}, **self._firsts}
+            came.setdefault((name, firsts.get((name, old), old)), new)
+        all_firsts = {**{each: each[1] for each in came}, **firsts}
         found = {
             ident: came.get((ident[0], first), first)
-            for ident, first in firsts.items()
+            for ident, first in all_firsts.items()
             if ident in self._theirs or (ident[0], first) in came
         }
         return {ident: key for ident, key in found.items() if key != ident[1]}
