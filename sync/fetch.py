@@ -16,7 +16,7 @@ from sync.api.remote import Access
 from sync.document import Document
 from sync.errors import AccountRefused, NotFound, RemoteError, Unavailable
 from sync.files import Blob, FileStore
-from sync.link import FileRef
+from sync.link import FileRef, without_query
 
 STORED, MISSING, FAILED, LEFT_OUT = "stored", "missing", "failed", "left_out"
 UNASKED = "it is not asked for, as `without_files` says"
@@ -161,11 +161,6 @@ def _without(store: FileStore, ref: FileRef, known: Document, outcome: str, why:
     status = STORED if _is_stored(store, known) else outcome
     document = {**known, "key": ref.key, "url": ref.url, "status": status}
     return Fetched(document, outcome, why=why)
-
-
-def without_query(key: str) -> str:
-    """The key of a file as people are told it: the query of a URL may be as good as a password."""
-    return key.partition("?")[0]
 
 
 def _is_final(store: FileStore, ref: FileRef, known: Document) -> bool:

@@ -178,6 +178,11 @@ def file_refs(
     return set(by_key.values())
 
 
+def without_query(key: str) -> str:
+    """The key of a file as people are told it: the query of a URL may be as good as a password."""
+    return key.partition("?")[0]
+
+
 def mentions_files(document: Document) -> bool:
     """May there be a URL of ours anywhere in a document? Asking is faster than searching."""
     return _has_trace(canonical(document))

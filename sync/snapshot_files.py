@@ -8,10 +8,10 @@ import structlog
 
 from sync.api.remote import Access
 from sync.document import Document
-from sync.fetch import FAILED, LEFT_OUT, MISSING, STORED, UNASKED, Fetched, fetch, without_query
+from sync.fetch import FAILED, LEFT_OUT, MISSING, STORED, UNASKED, Fetched, fetch
 from sync.kind import Kind
 from sync.kinds.file import FILE
-from sync.link import TRACES, FileRef, file_refs
+from sync.link import TRACES, FileRef, file_refs, without_query
 from sync.mirror.database import BATCH
 from sync.mirror.staging import Staging
 from sync.mirror.values import FileCounts, Source

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sync.errors import FOR_A_HUMAN
 from sync.kind import Kind, Scope
+from sync.link import without_query
 from sync.mirror import jobs, standing
 from sync.mirror.jobs import JobRun
 from sync.mirror.mirror import Mirror
@@ -41,7 +42,7 @@ class SourceStatus:
         kinds: {kind: when it was last seen whole, or None}.
         last: its last snapshot, however that went; None if there is none.
         missing: files it refers to that the remote does not have.
-        failed: files it refers to that could not be fetched.
+        failed: files it refers to that could never be fetched, as they are told.
         left_out: files it refers to that the settings leave out, and that were never stored.
     """
 
@@ -49,7 +50,7 @@ class SourceStatus:
     kinds: Mapping[str, datetime | None]
     last: Snapshot | None
     missing: int
-    failed: int
+    failed: tuple[str, ...]
     left_out: int = 0
 
     @property
@@ -114,6 +115,7 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
     left_out = tuple(each for each in sources if each not in gone and _is_left_out(each, memoris))
     dead = standing.dead(mirror)
     seen, files = standing.last_seen_whole(mirror), standing.files_by_status(mirror)
+    failed = standing.failed_files(mirror)
     snapshots = {
         each.source.id: _honest(each, dead.snapshots) for each in standing.last_snapshots(mirror)
     }
@@ -127,7 +129,7 @@ def status(mirror: Mirror, kinds: Mapping[str, Kind], memoris: Collection[str] =
             },
             last=snapshots.get(source.id),
             missing=files.get((source.id, "missing"), 0),
-            failed=files.get((source.id, "failed"), 0),
+            failed=tuple(map(without_query, failed.get(source.id, ()))),
             left_out=files.get((source.id, "left_out"), 0),
         )
         for source in sources

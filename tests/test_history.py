@@ -320,7 +320,7 @@ def test_status_tells_how_fresh_each_source_is(work: Workplace):
     of_agents = [each for each in KINDS.values() if each.scope == "memori"]
     assert set(guide["kinds"]) == {each.name for each in of_agents if not each.is_personal}
     assert guide["last_snapshot"]["status"] == "complete"
-    assert guide["files"] == {"missing": 0, "failed": 0, "left_out": 0}
+    assert guide["files"] == {"missing": 0, "failed": 0, "left_out": 0, "failed_keys": []}
     assert (document["last_run"]["run_id"], document["last_run"]["status"]) == (1, "complete")
     assert document["too_old"] == document["open_restores"] == []
     out = work.run("status").out

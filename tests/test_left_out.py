@@ -50,7 +50,9 @@ def test_a_file_that_can_never_be_had_keeps_no_agent_from_being_whole_if_the_own
     assert f"failed: {film} of Guide: the file is larger than 1 MiB" in failed.out
     assert "without_files" in failed.out
     assert work.run("status", "--max-age", "1h").code == 7
-    assert "without_files" in work.run("status").out
+    told = work.run("status")
+    assert f"Guide: never fetched: {film}" in told.out
+    assert "without_files" in told.out
     settle(work, host, film)
     host.asked.clear()
 
@@ -77,8 +79,30 @@ def test_what_is_left_out_is_counted_by_status_and_makes_nothing_too_old(
     told = work.run("status", "--json", "--max-age", "1h")
     assert told.code == 0
     counts = {each["source"]["name"]: each["files"] for each in told.json["sources"]}
-    assert counts["Guide"] == {"missing": 0, "failed": 0, "left_out": 1}
+    assert counts["Guide"] == {"missing": 0, "failed": 0, "left_out": 1, "failed_keys": []}
     assert "Guide: 1 file is left out, as `without_files` says" in work.run("status").out
+
+
+def test_status_names_some_of_many_files_that_were_never_fetched_and_no_secret(
+    work: Workplace, host: FileHost, guide: Agent
+):
+    media = guide.memories["m-hours-1"]["media"]
+    for number in range(7):
+        url = f"{host.url}/film-{number}.png?token=hush"
+        media.append({**media[0], "mediumID": f"x-{number}", "url": url})
+    settle(work, host)
+    host.files |= {f"/film-{number}.png": LARGE * 2 for number in range(7)}
+    work.backup(code=3)
+    out = work.run("status").out
+    assert f"Guide: never fetched: {host.url}/film-4.png\n" in out
+    assert "Guide: and 2 files more" in out
+    (files,) = (
+        each["files"]
+        for each in work.run("status", "--json").json["sources"]
+        if each["source"]["name"] == "Guide"
+    )
+    assert files["failed"] == 7
+    assert files["failed_keys"][-1] == f"{host.url}/film-6.png"
 
 
 def test_what_is_left_out_no_longer_is_asked_for_again(work: Workplace, host: FileHost, film: str):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from sync.status import SourceStatus, Standing
 
+_NAMED = 5
+"""So many files that fail are named of each source; JSON names all."""
+
 
 @make_command(
     click.Option(["--max-age"], metavar="AGE", help="End with 7 if anything is older: 26h, 2d."),
@@ -74,8 +77,9 @@ def _json(standing: "Standing") -> dict[str, Any]:
                 "last_snapshot": snapshot_json(each.last, kinds=False) if each.last else None,
                 "files": {
                     "missing": each.missing,
-                    "failed": each.failed,
+                    "failed": len(each.failed),
                     "left_out": each.left_out,
+                    "failed_keys": each.failed,
                 },
             }
             for each in standing.sources
@@ -122,7 +126,7 @@ def _text(standing: "Standing") -> "Iterator[RenderableType]":
             spoken(standing.now - each.complete_at) if each.complete_at else "",
             f"{each.last.id}, {each.last.status}" if each.last else "",
             each.missing or "",
-            each.failed or "",
+            len(each.failed) or "",
         )
         for each in standing.sources
     ]
@@ -162,7 +166,7 @@ def _stale_kinds(each: "SourceStatus") -> Iterator[str]:
 
 
 def _files(sources: "Collection[SourceStatus]") -> Iterator[str]:
-    """Which files are left out, and that those that fail could be."""
+    """How many files are left out, which ones fail, and that those could be left out."""
     from sync.cli.report import WITHOUT
     from sync.wording import counted
 
@@ -171,6 +175,10 @@ def _files(sources: "Collection[SourceStatus]") -> Iterator[str]:
             number = counted(each.left_out, "file")
             is_or_are = "is" if each.left_out == 1 else "are"
             yield f"{each.source.name}: {number} {is_or_are} left out, as `without_files` says"
+        for key in each.failed[:_NAMED]:
+            yield f"{each.source.name}: never fetched: {key}"
+        if (more := len(each.failed) - _NAMED) > 0:
+            yield f"{each.source.name}: and {counted(more, 'file')} more"
     if any(each.failed for each in sources):
         yield WITHOUT
 

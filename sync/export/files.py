@@ -11,10 +11,10 @@ from sync.export import parts
 from sync.export.choice import View
 from sync.export.output import Output
 from sync.export.safe_name import Names
-from sync.fetch import FAILED, LEFT_OUT, MISSING, without_query
+from sync.fetch import FAILED, LEFT_OUT, MISSING
 from sync.files import FileStore, is_name
 from sync.kinds.file import FILE
-from sync.link import FileRef
+from sync.link import FileRef, without_query
 from sync.mirror.index import Index
 from sync.mirror.mirror import Mirror
 

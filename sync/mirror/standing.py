@@ -110,6 +110,16 @@ def files_by_status(mirror: Mirror) -> dict[tuple[int, str], int]:
     return {(row.source_id, row.status): row.files for row in mirror.rows(query)}
 
 
+def failed_files(mirror: Mirror) -> dict[int, list[str]]:
+    """{id of a source: keys of the files that it refers to and that could never be fetched}."""
+    file = mirror.tables.kinds[FILE.name]
+    query = sa.select(file.c.source_id, file.c.key).where(file.c.status == "failed")
+    found: dict[int, list[str]] = {}
+    for row in mirror.rows(query.order_by(file.c.source_id, file.c.key)):
+        found.setdefault(row.source_id, []).append(row.key)
+    return found
+
+
 def restores(mirror: Mirror) -> list[PastRestore]:
     """All restores, in the order in which they began, or went on last."""
     restore = mirror.tables.restore
