@@ -185,7 +185,10 @@ def _compare(app: "App", first: "RunResult", second: "RunResult") -> "tuple[list
 
 
 def _look_around(folder: Path, changes: "list[Difference]") -> list[str]:
-    program = "aisuru-sync" if shutil.which("aisuru-sync") else sys.argv[0]
+    called = sys.argv[0]
+    if called.endswith("__main__.py"):
+        called = f"{sys.executable} -m sync"
+    program = "aisuru-sync" if shutil.which("aisuru-sync") else called
     return [
         f"All of it is in {folder}",
         "Look around:\n",
