@@ -1,7 +1,7 @@
 """Assembly: the one place that builds hands from a configuration, and takes the lock."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from sync.kind import Kind, Scope
 from sync.kinds import KINDS
 from sync.link import origin_of
 from sync.mirror.database import sqlite_file
-from sync.mirror.lock import hold, hold_service
+from sync.mirror.lock import hold
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Reason
 from sync.redact import Redactor
@@ -98,19 +98,6 @@ class App:
             mirror.migrate()
             mirror.interrupt_running()
             yield mirror
-
-    @contextmanager
-    def serving(self) -> Iterator[Callable[[], None]]:
-        """Be the one service of the mirror; commands work beside it.
-
-        Yields:
-            What goes on being it, where a server took that away.
-
-        Raises:
-            Locked: another process serves it.
-        """
-        with self._mirror() as mirror, hold_service(mirror.engine) as keep:
-            yield keep
 
     @contextmanager
     def account(self) -> Iterator[Account]:

@@ -26,11 +26,11 @@ from sync.app import App
 from sync.errors import AccountRefused, Interrupted, Locked, NoMirror, SyncError, UsageError, worst
 from sync.job import carry_out
 from sync.mirror import jobs
-from sync.mirror.lock import is_held
+from sync.mirror.lock import Place, is_held
 from sync.schedule import LOCAL, Attempts, Entry, due_at, next_time
 from sync.stop import Stop
 from sync.systemd import Systemd
-from sync.web import Metrics, make_site, serving
+from sync.web import Metrics, Pages
 
 _TICK_S = 5.0
 """How often the main thread looks around while there is nothing to do."""
@@ -80,11 +80,8 @@ class Daemon:
         self._due: dict[str, Entry] = {}
         self._attempts: dict[str, Attempts] = {}
         self._metrics = Metrics()
-        self._site = make_site(lambda: self._app, lambda: self._held_up, self._metrics)
-        self._shown = ExitStack()
-        self._place = ExitStack()
-        self._served = ""
-        self._keep_place: Callable[[], None] = lambda: None
+        self._pages = Pages(lambda: self._app, lambda: self._held_up, self._metrics)
+        self._place = Place()
         self._held_up = ""
         self.jobs_done = 0
         self._wants_reload = False
@@ -109,9 +106,10 @@ class Daemon:
         """
         _check_schedule(self._app)
         with self._beating(), ExitStack() as stack:
-            stack.callback(self._leave)
-            self._serve(self._app)
-            port = self._show_at(self._app.config.service.listen)
+            stack.callback(self._place.leave)
+            stack.callback(self._pages.close)
+            self._place.take(self._app.config.storage.database)
+            port = self._pages.show_at(self._app.config.service.listen)
             self._attempts = self._past(self._app)
             self._scheduler.start()
             stack.callback(self._scheduler.shutdown, wait=False)
@@ -121,15 +119,6 @@ class Daemon:
             self._log.info("daemon.started", entries=len(self._app.config.schedule), port=port)
             while True:
                 self._turn()
-
-    def _serve(self, app: App) -> None:
-        """Be the one service of a mirror, and no longer of the one before."""
-        database = app.config.storage.database
-        if database != self._served:
-            self._place.close()
-            self._served = ""
-            self._keep_place = self._place.enter_context(app.serving())
-            self._served = database
 
     def _past(self, app: App) -> dict[str, Attempts]:
         """What was done so far, from the mirror, which is made or migrated if need be."""
@@ -152,18 +141,6 @@ class Daemon:
             for name, run in runs.items()
             if run.exit_code != AccountRefused.exit_code
         }
-
-    def _show_at(self, listen: str) -> int:
-        """Serve the pages at an address, and no longer at the one before; returns the port."""
-        with ExitStack() as stack:
-            port = stack.enter_context(serving(listen, self._site))
-            self._shown.close()
-            self._shown = stack.pop_all()
-        return port
-
-    def _leave(self) -> None:
-        self._shown.close()
-        self._place.close()
 
     def _turn(self) -> None:
         """Wait for what is due, look around, and do one thing."""
@@ -255,16 +232,16 @@ class Daemon:
             app, ping = self._load()
             _check_schedule(app)
             is_refused = bool(self._refusal) and app.credentials() == self._refused
-            self._serve(app)
+            self._place.take(app.config.storage.database)
             if app.config.storage != before.config.storage or (self._refusal and not is_refused):
                 attempts = self._past(app)
             if app.config.service.listen != before.config.service.listen:
-                self._show_at(app.config.service.listen)
+                self._pages.show_at(app.config.service.listen)
         except Interrupted:
             raise
         except SyncError as error:
             self._log.error("settings.kept", why=str(error))
-            self._serve(before)
+            self._place.take(before.config.storage.database)
             return
         self._app, self._ping, self._attempts = app, ping, attempts
         self._refusal = self._refusal if is_refused else ""
@@ -278,7 +255,7 @@ class Daemon:
             self._log.error("job.held", job=entry.name, why=self._refusal)
             self._ping.end(AccountRefused.exit_code)
             return
-        self._keep_place()
+        self._place.keep()
         if self._is_in_use(entry):
             return
         started_at, began = datetime.now(UTC), time.monotonic()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from sync.errors import Locked, StorageError
-from sync.mirror.database import is_writing, sqlite_file
+from sync.mirror.database import is_writing, open_database, sqlite_file
 
 _HOLDER = sa.text(
     "select a.pid, a.application_name from pg_locks l join pg_stat_activity a using (pid)"
@@ -74,43 +74,52 @@ def hold(engine: sa.Engine, job: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def hold_service(engine: sa.Engine) -> Iterator[Callable[[], None]]:
-    """Be the one service of a mirror, beside which others write.
+class Place:
+    """That of the one service of a mirror, beside which others write."""
 
-    Args:
-        engine: of the mirror.
+    def __init__(self) -> None:
+        self._held = ExitStack()
+        self._url = ""
+        self._is_ours: Callable[[], bool] = lambda: True
 
-    Yields:
-        What takes the lock again if the server ended the connection that held it. It raises
-        `Locked` if another process has it by now; that there is no server at all is no trouble yet.
+    def take(self, url: str) -> None:
+        """Be the service of the mirror with this URL, and no longer of the one before.
 
-    Raises:
-        Locked: another process serves it.
-    """
-    path, name = _file_of(engine), "another daemon"
-    if path is not None:
-        with _hold_file(path, _SERVICE, name):
-            yield lambda: None
-        return
-    with ExitStack() as held:
+        Raises:
+            Locked: another process serves it.
+        """
+        if url != self._url:
+            self.leave()
+            self._hold(url)
+            self._url = url
 
-        def take() -> Callable[[], bool]:
-            connection = held.enter_context(_hold_advisory(engine, _SERVICE, name))
-            ours, _ = _advisory_holder(connection, _SERVICE)
-            return lambda: _is_holder(connection, _SERVICE, ours)
+    def keep(self) -> None:
+        """Take it again if the server ended the connection; no server at all is no trouble yet.
 
-        is_ours = take()
+        Raises:
+            Locked: another process has it by now.
+        """
+        if not self._is_ours():
+            self._held.close()
+            with suppress(StorageError):
+                self._hold(self._url)
 
-        def keep() -> None:
-            nonlocal is_ours
-            if not is_ours():
-                held.close()
-                is_ours = _never
-                with suppress(StorageError):
-                    is_ours = take()
+    def leave(self) -> None:
+        """Let others have it."""
+        self._held.close()
+        self._url = ""
 
-        yield keep
+    def _hold(self, url: str) -> None:
+        engine, name = open_database(url), "another daemon"
+        self._held.callback(engine.dispose)
+        path = _file_of(engine)
+        if path is not None:
+            self._held.enter_context(_hold_file(path, _SERVICE, name))
+            self._is_ours = lambda: True
+            return
+        connection = self._held.enter_context(_hold_advisory(engine, _SERVICE, name))
+        ours, _ = _advisory_holder(connection, _SERVICE)
+        self._is_ours = lambda: _is_holder(connection, _SERVICE, ours)
 
 
 def _file_of(engine: sa.Engine) -> Path | None:
@@ -216,12 +225,9 @@ def _advisory_holder(connection: sa.Connection, role: _Role) -> tuple[int, str]:
 def _is_holder(connection: sa.Connection, role: _Role, process: int) -> bool:
     try:
         return _advisory_holder(connection, role)[0] == process
-    except StorageError:
+    except (StorageError, sa.exc.InvalidRequestError):
+        # The server ended the connection, or we did after it.
         return False
-
-
-def _never() -> bool:
-    return False
 
 
 def _name(job: str) -> str:

@@ -1,7 +1,7 @@
 """Seen from outside: `/healthz` for whoever watches, `/metrics` for Prometheus. Only reads."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -18,19 +18,54 @@ from sync.status import Standing, status
 from sync.web.metrics import Metrics
 from sync.when import duration
 
-__all__ = ["Metrics", "make_site", "serving"]
+__all__ = ["Metrics", "Pages"]
 
 _UNWELL = 503
 
 
-def make_site(app_now: Callable[[], App], waits_for: Callable[[], str], metrics: Metrics) -> Flask:
-    """The pages.
+class Pages:
+    """Shown from threads of their own, at one address.
 
     Args:
         app_now: gives the program with the settings as they are now.
         waits_for: says what keeps the service from its work now, or "".
         metrics: what the jobs told.
     """
+
+    def __init__(
+        self, app_now: Callable[[], App], waits_for: Callable[[], str], metrics: Metrics
+    ) -> None:
+        self._site = _make_site(app_now, waits_for, metrics)
+        self._shown = ExitStack()
+
+    def show_at(self, listen: str) -> int:
+        """Show them there, and no longer where they were.
+
+        Args:
+            listen: `host:port`; port 0 takes a free one; "" shows nothing.
+
+        Returns:
+            The port, 0 if nothing is shown.
+
+        Raises:
+            StorageError: nothing can listen there; they are shown where they were.
+        """
+        server = _server(listen, self._site) if listen else None
+        self._shown.close()
+        if server is None:
+            return 0
+        thread = Thread(target=server.run, name="web", daemon=True)
+        thread.start()
+        self._shown.callback(thread.join, 1)
+        self._shown.callback(server.close)
+        return _port_of(server)
+
+    def close(self) -> None:
+        """Show nothing more."""
+        self._shown.close()
+
+
+def _make_site(app_now: Callable[[], App], waits_for: Callable[[], str], metrics: Metrics) -> Flask:
     site = Flask("sync.web")
 
     @site.get("/healthz")
@@ -96,27 +131,11 @@ def _ages(standing: Standing) -> list[dict[str, Any]]:
     ]
 
 
-@contextmanager
-def serving(listen: str, site: Flask) -> Iterator[int]:
-    """Serve pages from threads of their own, as long as the block lasts.
-
-    Args:
-        listen: `host:port`; port 0 takes a free one; "" serves nothing.
-        site: the pages.
-
-    Yields:
-        The port, 0 if nothing is served.
-
-    Raises:
-        StorageError: nothing can listen there.
-    """
-    if not listen:
-        yield 0
-        return
+def _server(listen: str, site: Flask) -> Any:
     place = urlsplit(f"//{listen}")
     channels: dict[int, Any] = {}
     try:
-        server = create_server(site, host=place.hostname, port=place.port, threads=2, map=channels)
+        return create_server(site, host=place.hostname, port=place.port, threads=2, map=channels)
     except (OSError, ValueError) as error:
         wasyncore.close_all(channels)
         # A name that leads nowhere is a `ValueError` to waitress.
@@ -124,13 +143,6 @@ def serving(listen: str, site: Flask) -> Iterator[int]:
         raise StorageError(
             f"cannot listen on {listen}: {why}", "set `listen` in [service]"
         ) from None
-    thread = Thread(target=server.run, name="web", daemon=True)
-    thread.start()
-    try:
-        yield _port_of(server)
-    finally:
-        server.close()
-        thread.join(1)
 
 
 def _port_of(server: Any) -> int:
