@@ -7,8 +7,8 @@ crash or a long sleep forgets nothing, and several times that were missed are on
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, tzinfo
 from queue import Empty, SimpleQueue
 from typing import NoReturn
@@ -20,13 +20,12 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
 
 from sync import config as settings
-from sync.api.account import Credentials
 from sync.api.ping import Ping
 from sync.app import App
-from sync.errors import AccountRefused, Interrupted, Locked, NoMirror, SyncError, UsageError, worst
-from sync.job import carry_out
+from sync.errors import AccountRefused, Interrupted, Locked, SyncError, worst
+from sync.job import Refusal, attempt, must_wait
 from sync.mirror import jobs
-from sync.mirror.lock import Place, is_held
+from sync.mirror.lock import Place
 from sync.schedule import LOCAL, Attempts, Entry, due_at, next_time
 from sync.stop import Stop
 from sync.systemd import Systemd
@@ -38,7 +37,6 @@ _JUMP_S = 3.0
 """By how much the clock must differ from the time that went by to have been set."""
 _SILENCE_S = 300.0
 """How long a job may tell nothing, beyond what one call or one file may take."""
-_BUG = 1
 _SCHEDULER = "APScheduler"
 """What its thread is called."""
 
@@ -60,7 +58,7 @@ class Daemon:
     """Runs jobs until it is asked to stop.
 
     Args:
-        load: reads the settings; makes the hands, and the watcher outside.
+        load: reads settings with a schedule; makes the hands, and the watcher outside.
         stop: asked by a signal.
         systemd: is told how it is.
 
@@ -85,8 +83,7 @@ class Daemon:
         self._held_up = ""
         self.jobs_done = 0
         self._wants_reload = False
-        self._refusal = ""
-        self._refused: Credentials | None = None
+        self._refusal: Refusal | None = None
         self._alive_at = time.monotonic()
         self._told_at = 0.0
         self._clock = _offset()
@@ -104,8 +101,7 @@ class Daemon:
             Locked: another daemon serves the mirror.
             NoMirror, StorageError, UsageError: it cannot begin.
         """
-        _check_schedule(self._app)
-        with self._beating(), ExitStack() as stack:
+        with self._systemd.beating(self._is_alive), ExitStack() as stack:
             stack.callback(self._place.leave)
             stack.callback(self._pages.close)
             self._place.take(self._app.config.storage.database)
@@ -126,8 +122,12 @@ class Daemon:
             while True:
                 try:
                     with app.writing("the service's start") as mirror:
-                        runs = jobs.last_runs(mirror)
-                    break
+                        # Whoever starts it after a refusal means it to be tried again.
+                        return {
+                            name: Attempts(run.started_at, run.exit_code, run.failures)
+                            for name, run in jobs.last_runs(mirror).items()
+                            if run.exit_code != AccountRefused.exit_code
+                        }
                 except Locked as error:
                     if not self._held_up:
                         self._log.warning("daemon.waits", why=str(error))
@@ -135,12 +135,6 @@ class Daemon:
                     self._wait(self._held_up)
         finally:
             self._held_up = ""
-        # Whoever starts the service after a refusal means it to be tried again.
-        return {
-            name: Attempts(run.started_at, run.exit_code, run.failures)
-            for name, run in runs.items()
-            if run.exit_code != AccountRefused.exit_code
-        }
 
     def _turn(self) -> None:
         """Wait for what is due, look around, and do one thing."""
@@ -161,7 +155,7 @@ class Daemon:
             entry = self._due.pop(next(iter(self._due)))
             now = datetime.now(UTC)
             # It may have been said twice, by the scheduler and by a look at what was missed.
-            if self._due_at(entry, now) <= now:
+            if due_at(entry, self._attempts.get(entry.name), self._zone, now) <= now:
                 with self._app.redactor.for_now():
                     self._do(entry)
 
@@ -181,59 +175,37 @@ class Daemon:
         """Tell the scheduler what is due when, as things are now."""
         self._clock = _offset()
         self._scheduler.remove_all_jobs()
-        now = datetime.now(UTC)
         for entry in self._app.config.schedule:
             self._scheduler.add_job(self._said.put, _Cron(entry, self._zone), [entry])
-            self._catch_up(entry, now)
+            self._catch_up(entry)
 
-    def _catch_up(self, entry: Entry, now: datetime) -> None:
+    def _catch_up(self, entry: Entry) -> None:
         """Do what was missed, or went wrong, before its next time comes."""
-        due = self._due_at(entry, now)
+        now = datetime.now(UTC)
+        due = due_at(entry, self._attempts.get(entry.name), self._zone, now)
         if due <= now:
             self._said.put(entry)
         elif due < next_time(entry.cron, self._zone, now):
             self._log.info("job.repeated_at", job=entry.name, at=due.isoformat(timespec="seconds"))
-            self._scheduler.add_job(
-                self._said.put, DateTrigger(due, UTC), [entry], id=entry.name, replace_existing=True
-            )
-            return
-        if self._scheduler.get_job(entry.name):
-            self._scheduler.remove_job(entry.name)
+            # If it is done before, it is not due then.
+            self._scheduler.add_job(self._said.put, DateTrigger(due, UTC), [entry])
 
-    def _due_at(self, entry: Entry, now: datetime) -> datetime:
-        return due_at(entry, self._attempts.get(entry.name), self._zone, now)
-
-    @contextmanager
-    def _beating(self) -> Iterator[None]:
-        """Feed the watchdog as long as scheduler and main thread get on."""
-        is_over = threading.Event()
-        period_s = (self._systemd.watchdog_s or 180.0) / 3
-
-        def beat() -> None:
-            while not is_over.wait(period_s):
-                allowed_s = _allowed_silence_s(self._app.config.backup)
-                names = {each.name for each in threading.enumerate()}
-                is_scheduling = _SCHEDULER in names or not self._scheduler.running
-                if is_scheduling and time.monotonic() - self._alive_at < allowed_s:
-                    self._systemd.tell(WATCHDOG="1")
-
-        thread = threading.Thread(target=beat, name="watchdog", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()
+    def _is_alive(self) -> bool:
+        """Do scheduler and main thread get on?"""
+        allowed_s = _allowed_silence_s(self._app.config.backup)
+        names = {each.name for each in threading.enumerate()}
+        is_scheduling = _SCHEDULER in names or not self._scheduler.running
+        return is_scheduling and time.monotonic() - self._alive_at < allowed_s
 
     def _reload(self) -> None:
         self._wants_reload = False
-        before, attempts = self._app, self._attempts
+        before, attempts, refusal = self._app, self._attempts, self._refusal
         try:
             app, ping = self._load()
-            _check_schedule(app)
-            is_refused = bool(self._refusal) and app.credentials() == self._refused
+            if refusal and refusal.credentials != app.credentials():
+                refusal = None
             self._place.take(app.config.storage.database)
-            if app.config.storage != before.config.storage or (self._refusal and not is_refused):
+            if app.config.storage != before.config.storage or refusal is not self._refusal:
                 attempts = self._past(app)
             if app.config.service.listen != before.config.service.listen:
                 self._pages.show_at(app.config.service.listen)
@@ -243,8 +215,7 @@ class Daemon:
             self._log.error("settings.kept", why=str(error))
             self._place.take(before.config.storage.database)
             return
-        self._app, self._ping, self._attempts = app, ping, attempts
-        self._refusal = self._refusal if is_refused else ""
+        self._app, self._ping, self._attempts, self._refusal = app, ping, attempts, refusal
         self._log.info("settings.read", entries=len(app.config.schedule))
         self._due.clear()
         self._arm()
@@ -252,19 +223,23 @@ class Daemon:
     def _do(self, entry: Entry) -> None:
         """Do one job, and tell everyone how it went."""
         if self._refusal and entry.job not in LOCAL:
-            self._log.error("job.held", job=entry.name, why=self._refusal)
+            self._log.error("job.held", job=entry.name, why=self._refusal.why)
             self._ping.end(AccountRefused.exit_code)
             return
         self._place.keep()
-        if self._is_in_use(entry):
+        if must_wait(self._app, entry):
+            self._log.info("job.waits", job=entry.name)
+            self._wait(f"{entry.name}: waits until another process has finished with the mirror")
+            self._said.put(entry)
             return
         started_at, began = datetime.now(UTC), time.monotonic()
         self._log.info("job.begun", job=entry.name)
         self._show(f"{entry.name}: begins")
         self._ping.start()
-        exit_code, error = self._attempt(entry)
-        took_s = time.monotonic() - began
+        outcome = attempt(self._app, entry, self._stop, self._watch, self._metrics)
+        exit_code, why, took_s = outcome.exit_code, outcome.why, time.monotonic() - began
         self.jobs_done += 1
+        self._refusal = outcome.refusal or self._refusal
         self._metrics.job_done(entry.job, exit_code, took_s)
         before = self._attempts.get(entry.name)
         failures = (before.failures if before else 0) + 1 if exit_code else 0
@@ -272,69 +247,9 @@ class Daemon:
         # A watcher must not take a good check for the end of all trouble.
         last = (self._attempts.get(each.name) for each in self._app.config.schedule)
         self._ping.end(exit_code or worst(each.exit_code or 0 for each in last if each))
-        tell = self._log.info if exit_code == 0 else self._log.error
-        tell("job.finished", job=entry.name, exit_code=exit_code, s=round(took_s, 1), why=error)
-        self._catch_up(entry, datetime.now(UTC))
-
-    def _is_in_use(self, entry: Entry) -> bool:
-        """Does somebody else write to the mirror? Then what must write as well has to wait."""
-        if entry.job == "check":
-            return False
-        try:
-            with self._app.reading() as mirror:
-                if not is_held(mirror.engine):
-                    return False
-        except SyncError:
-            # The job will say so, and be noted as failed.
-            return False
-        self._log.info("job.waits", job=entry.name)
-        self._wait(f"{entry.name}: waits until another process has finished with the mirror")
-        self._said.put(entry)
-        return True
-
-    def _attempt(self, entry: Entry) -> tuple[int, str]:
-        """Do a job and note it in the mirror; returns its exit code, and what went wrong."""
-        try:
-            job_id = self._note_begin(entry)
-            try:
-                exit_code, error = self._outcome(entry)
-            except Interrupted as stopped:
-                self._note_end(job_id, self._stop.exit_code, str(stopped))
-                raise
-            self._note_end(job_id, exit_code, error)
-        except Interrupted:
-            raise
-        except SyncError as failure:
-            return failure.exit_code, self._app.redactor(str(failure))
-        return exit_code, error
-
-    def _note_begin(self, entry: Entry) -> int | None:
-        try:
-            with self._app.reading() as mirror:
-                return jobs.begin(mirror, entry.name)
-        except NoMirror:
-            # Somebody took it away: a backup makes it again.
-            return None
-
-    def _note_end(self, job_id: int | None, exit_code: int, error: str) -> None:
-        if job_id is not None:
-            with self._app.reading() as mirror:
-                jobs.end(mirror, job_id, exit_code, error or None)
-
-    def _outcome(self, entry: Entry) -> tuple[int, str]:
-        try:
-            return carry_out(self._app, entry, self._watch, self._metrics), ""
-        except Interrupted:
-            raise
-        except SyncError as error:
-            # It goes into a table and onto a page, too.
-            why = self._app.redactor(str(error))
-            if isinstance(error, AccountRefused):
-                self._refusal, self._refused = why, self._app.credentials()
-            return worst((error.exit_code, *error.also)), why
-        except Exception as error:  # noqa: BLE001 - the next job may fare better
-            self._log.exception("job.crashed", job=entry.name)
-            return _BUG, f"this is a bug: {type(error).__name__}"
+        tell = self._log.error if exit_code else self._log.info
+        tell("job.finished", job=entry.name, exit_code=exit_code, s=round(took_s, 1), why=why)
+        self._catch_up(entry)
 
     def _watch(self, name: str, what: str, number: int, of: int | None) -> None:
         """Notice that a job gets on, and whether it shall."""
@@ -344,7 +259,7 @@ class Daemon:
 
     def _show_idle(self) -> None:
         if self._refusal:
-            self._show(f"waits for other credentials, then reload or restart: {self._refusal}")
+            self._show(f"waits for other credentials, then reload or restart: {self._refusal.why}")
             return
         now = datetime.now(UTC)
         at, name = min(
@@ -359,11 +274,6 @@ class Daemon:
     @property
     def _zone(self) -> tzinfo:
         return self._app.zone or tzlocal.get_localzone()
-
-
-def _check_schedule(app: App) -> None:
-    if not app.config.schedule:
-        raise UsageError("there is no [[schedule]]", "see the comments of the sample")
 
 
 def _allowed_silence_s(limits: settings.BackupConfig) -> float:

@@ -1,18 +1,34 @@
 """What the service does at one time: a backup, a check, a prune, or a rehearsed restore."""
 
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
 import structlog
 
+from sync.api.account import Credentials
 from sync.app import App
 from sync.backup import backup
 from sync.check import check
 from sync.drill import drill
-from sync.errors import AccountRefused, DamageFound, RemoteError, UsageError, worst
+from sync.errors import (
+    AccountRefused,
+    DamageFound,
+    Interrupted,
+    NoMirror,
+    RemoteError,
+    SyncError,
+    UsageError,
+    worst,
+)
 from sync.kind import Scope
+from sync.mirror import jobs
+from sync.mirror.lock import is_held
 from sync.mirror.values import Reason, Snapshot
 from sync.prune import prune
 from sync.restore_point import choose_snapshot
 from sync.schedule import Entry
 from sync.selection import Selection
+from sync.stop import Stop
 from sync.watch import Watch
 from sync.web import Metrics
 
@@ -20,18 +36,88 @@ _SHOWN = 20
 """How much damage the log tells of; the command `check` tells all."""
 
 
-def carry_out(app: App, entry: Entry, watch: Watch, metrics: Metrics) -> int:
-    """Do what an entry says; returns the exit code that a command would end with.
+@dataclass(frozen=True)
+class Refusal:
+    """That the account was refused: nothing is tried again with its credentials."""
 
-    Args:
-        app: the program.
-        entry: of the schedule.
-        watch: told of progress.
-        metrics: told of what a backup saw.
+    credentials: Credentials
+    why: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job went.
+
+    Attributes:
+        exit_code: that a command would have ended with.
+        why: what went wrong, without secrets; "" if nothing did.
+        refusal: of the account, if it came to that.
+    """
+
+    exit_code: int = 0
+    why: str = ""
+    refusal: Refusal | None = None
+
+
+def must_wait(app: App, entry: Entry) -> bool:
+    """Does somebody else write to the mirror, where the job must write as well?"""
+    if entry.job == "check":
+        return False
+    try:
+        with app.reading() as mirror:
+            return is_held(mirror.engine)
+    except SyncError:
+        # The job will say so, and be noted as failed.
+        return False
+
+
+def attempt(app: App, entry: Entry, stop: Stop, watch: Watch, metrics: Metrics) -> Outcome:
+    """Do what an entry says, and note in the mirror when, and how it went.
 
     Raises:
-        SyncError: as the commands do.
+        Interrupted: a stop was asked for; that is noted, too.
     """
+    outcome, job_id = Outcome(), None
+    try:
+        # If somebody took the mirror away, a backup makes it again.
+        with suppress(NoMirror), app.reading() as mirror:
+            job_id = jobs.begin(mirror, entry.name)
+        try:
+            outcome = _outcome(app, entry, watch, metrics)
+        except Interrupted as stopped:
+            _note_end(app, job_id, Outcome(stop.exit_code, str(stopped)))
+            raise
+        _note_end(app, job_id, outcome)
+    except Interrupted:
+        raise
+    except SyncError as failure:
+        return replace(outcome, exit_code=failure.exit_code, why=app.redactor(str(failure)))
+    return outcome
+
+
+def _note_end(app: App, job_id: int | None, outcome: Outcome) -> None:
+    if job_id is not None:
+        with app.reading() as mirror:
+            jobs.end(mirror, job_id, outcome.exit_code, outcome.why or None)
+
+
+def _outcome(app: App, entry: Entry, watch: Watch, metrics: Metrics) -> Outcome:
+    try:
+        return Outcome(_carry_out(app, entry, watch, metrics))
+    except Interrupted:
+        raise
+    except SyncError as error:
+        # It goes into a table and onto a page, too.
+        why = app.redactor(str(error))
+        is_refused = isinstance(error, AccountRefused)
+        refusal = Refusal(app.credentials(), why) if is_refused else None
+        return Outcome(worst((error.exit_code, *error.also)), why, refusal)
+    except Exception as error:  # noqa: BLE001 - the next job may fare better
+        structlog.get_logger("job").exception("job.crashed", job=entry.name)
+        return Outcome(SyncError.exit_code, f"this is a bug: {type(error).__name__}")
+
+
+def _carry_out(app: App, entry: Entry, watch: Watch, metrics: Metrics) -> int:
     if entry.job == "check":
         return _check(app, entry, watch)
     if entry.job == "drill":

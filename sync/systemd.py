@@ -6,8 +6,9 @@ And telling its journal how grave a line is: by a priority of syslog in front of
 import os
 import socket
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 
 
 class Systemd:
@@ -15,16 +16,13 @@ class Systemd:
 
     Args:
         environ: with `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
-
-    Attributes:
-        watchdog_s: a sign of life is expected at least so often; None if it is not.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._address = environ.get("NOTIFY_SOCKET", "")
         period_us = environ.get("WATCHDOG_USEC", "")
         is_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.watchdog_s = int(period_us) / 1e6 if period_us.isdecimal() and is_for_us else None
+        self._watchdog_s = int(period_us) / 1e6 if period_us.isdecimal() and is_for_us else 0.0
 
     def tell(self, **facts: str) -> None:
         """Say something, such as READY="1" or STATUS="idle"; that nobody listens is no failure."""
@@ -37,6 +35,24 @@ class Systemd:
             # Whoever does not listen is not waited for.
             sock.setblocking(False)
             sock.sendto(lines.encode(errors="replace"), address)
+
+    @contextmanager
+    def beating(self, is_alive: Callable[[], bool]) -> Iterator[None]:
+        """Feed the watchdog from a thread, as long as the block lasts and the service lives."""
+        is_over = Event()
+
+        def beat() -> None:
+            while not is_over.wait((self._watchdog_s or 180.0) / 3):
+                if is_alive():
+                    self.tell(WATCHDOG="1")
+
+        thread = Thread(target=beat, name="watchdog", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
 
 def is_journal() -> bool:

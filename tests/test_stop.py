@@ -31,7 +31,7 @@ time.sleep(60)
 """
 SWALLOWED = """
 import signal, sys, time
-from sync import daemon
+from sync import job
 from sync.cli import main
 class Struck:
     def __del__(self):
@@ -42,7 +42,7 @@ def carry_out(app, entry, watch, metrics):
         watch("memory", "checked", number, None)
         time.sleep(0.1)
     return 0
-daemon.carry_out = carry_out
+job._carry_out = carry_out
 main(sys.argv[1:])
 """
 STRUCK = """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sync.cli.door import Door, Reply, make_command
-from sync.errors import Interrupted
+from sync.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from sync.api.ping import Ping
@@ -38,6 +38,8 @@ def command(door: Door) -> Reply:
         url = settings.ping_url(app.config, os.environ)
         door.redact.learn(url.rstrip("/"))
         door.redact.learn(urlsplit(url).path.strip("/"))
+        if not app.config.schedule:
+            raise UsageError("there is no [[schedule]]", "see the comments of the sample")
         return app, Ping(url)
 
     daemon = Daemon(load, door.stop, Systemd(os.environ))
