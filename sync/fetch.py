@@ -5,8 +5,9 @@ store. A file never fails a backup by being gone: it is noted as `missing`.
 """
 
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from urllib.parse import urlsplit
 
 import structlog
@@ -66,7 +67,8 @@ def fetch(
     """
     hosts = _Hosts(access, store, limits)
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
-    running: set[Future[Fetched]] = set()
+    done: SimpleQueue[Future[Fetched]] = SimpleQueue()
+    running = 0
     try:
         for ref, known in wanted:
             if _is_final(store, ref, known):
@@ -75,12 +77,14 @@ def fetch(
             if is_left_out(ref.key, without_query(ref.key)):
                 yield _without(store, ref, known, LEFT_OUT, UNASKED)
                 continue
-            running.add(pool.submit(hosts.fetch, ref, known))
-            if len(running) >= _WAITING * concurrency:
-                # A large file keeps no small ones from going on.
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (each.result() for each in done)
-        yield from (each.result() for each in as_completed(running))
+            pool.submit(hosts.fetch, ref, known).add_done_callback(done.put)
+            running += 1
+            if running >= _WAITING * concurrency:
+                # As they come: a large file keeps no small ones from going on.
+                yield done.get().result()
+                running -= 1
+        for _ in range(running):
+            yield done.get().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
