@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sync.errors import Interrupted
 
@@ -65,6 +66,14 @@ class Stop:
         self.event.set()
         for help_on in self._helpers:
             help_on()
+        self.raise_again()
+
+    def raise_again(self) -> None:
+        """Raise what says that a stop was asked for, in the main thread.
+
+        Raises:
+            Interrupted: unless a shield holds it back.
+        """
         if self._shields:
             self._held_back = Interrupted(self.why)
         else:
@@ -99,21 +108,37 @@ class _Event(threading.Event):
 
 
 @contextmanager
-def heard() -> Iterator[None]:
-    """See to it that each signal is handled soon, whatever the main thread waits for.
+def heard(stop: Stop) -> Iterator[None]:
+    """See to it that each signal is handled soon, whatever the main thread does.
 
     One that strikes just before a wait begins does not end it, and Python would handle it only
-    when the wait is over. One that strikes a destructor can raise nothing there, which is no error
-    to be told; whoever works on looks at the event. Only for the main thread.
+    when the wait is over. One that strikes a destructor can raise nothing there: that is no error
+    to be told, and it is raised again a little later. Only for the main thread.
+
+    Args:
+        stop: what the signals ask.
     """
+    lost: list[BaseException] = []
+
+    def struck(told: Any) -> None:
+        if isinstance(told.exc_value, Interrupted):
+            lost.append(told.exc_value)
+        else:
+            hook(told)
+
+    def nudged(*_: object) -> None:
+        # Whoever looked at the event is cleaning up by now.
+        if lost and not isinstance(sys.exception(), Interrupted):
+            stop.raise_again()
+        lost.clear()
+
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     is_over = threading.Event()
     arguments = (reader, threading.get_ident(), is_over)
     thread = threading.Thread(target=_nudge, args=arguments, name="signals", daemon=True)
-    handler = signal.signal(_NUDGE, lambda *_: None)
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda told: isinstance(told.exc_value, Interrupted) or hook(told)
+    handler = signal.signal(_NUDGE, nudged)
+    hook, sys.unraisablehook = sys.unraisablehook, struck
     descriptor = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     thread.start()
     try:

@@ -31,18 +31,17 @@ time.sleep(60)
 """
 SWALLOWED = """
 import signal, sys, time
-from sync import job
+from sync import check, job
 from sync.cli import main
 class Struck:
     def __del__(self):
         signal.raise_signal(signal.SIGTERM)
-def carry_out(app, entry, watch, metrics):
+def work(app, _, watch, *more):
     Struck()
     for number in range(200):
-        watch("memory", "checked", number, None)
-        time.sleep(0.1)
-    return 0
-job._carry_out = carry_out
+        time.sleep(PAUSE_S)
+        WATCHED and watch("memory", "checked", number, None)
+job._carry_out = check.check = work
 main(sys.argv[1:])
 """
 STRUCK = """
@@ -89,13 +88,15 @@ def test_a_signal_that_ended_no_wait_is_handled_soon_after(
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize("kind_of_work", ["False, 0.02", "True, 0.02", "True, 0.08"])
 def test_a_signal_that_strikes_where_nothing_can_be_raised_ends_a_job_soon_after(
-    workplace: Workplace, sandbox: Sandbox
+    workplace: Workplace, sandbox: Sandbox, kind_of_work: str
 ):
+    program = f"WATCHED, PAUSE_S = {kind_of_work}" + SWALLOWED
     nightly = '[service]\nlisten = ""\n[[schedule]]\ncron = "0 3 * * *"\n'
     workplace.settle(sandbox, nightly)
     ended = subprocess.run(
-        [sys.executable, "-c", SWALLOWED, "daemon", "--config", str(workplace.config)],
+        [sys.executable, "-c", program, "daemon", "--config", str(workplace.config)],
         capture_output=True,
         text=True,
         check=True,
@@ -104,6 +105,23 @@ def test_a_signal_that_strikes_where_nothing_can_be_raised_ends_a_job_soon_after
     assert "Traceback" not in ended.stderr
     assert "job.finished" not in ended.stderr
     assert workplace.sql("select exit_code, error from job") == [(143, "stopped by SIGTERM")]
+
+
+def test_a_signal_that_strikes_where_nothing_can_be_raised_ends_a_command_soon_after(
+    work: Workplace,
+):
+    work.first_backup()
+    program = "WATCHED, PAUSE_S = False, 0.02" + SWALLOWED
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "check", "--config", str(work.config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 143
+    assert "Traceback" not in ended.stderr
+    assert "stopped by SIGTERM" in ended.stderr
 
 
 def test_a_signal_may_strike_within_the_wait_for_it():

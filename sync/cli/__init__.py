@@ -106,7 +106,7 @@ def run(args: Sequence[str]) -> int:
     try:
         for each in before:
             signal.signal(each, stop)
-        with heard():
+        with heard(door.stop):
             return _run(door, list(args), signals)
     except (Interrupted, KeyboardInterrupt):
         # It struck before the command began, or after it had ended.
