@@ -201,6 +201,9 @@ def _copy_mirror(hands: Hands, snapshot: Snapshot, url: str) -> None:
     for source, at in taken_from(mirror, hands.kinds, owner, snapshot).values():
         if at is not None:
             wanted[source].add(at)
+            # What is older comes with the files that it had then.
+            beside = mirror.sibling(at, owner)
+            wanted[owner] |= {beside} if beside is not None else set()
     copy = Mirror(url, hands.kinds, mirror.stop)
     try:
         copy.migrate()

@@ -105,10 +105,15 @@ Ident = tuple[str, str]
 
 @dataclass(frozen=True)
 class Ref:
-    """A field that holds the key of another object."""
+    """A field that holds the key of another object.
+
+    Attributes:
+        without: what is to be said of an object that lacks it, or "".
+    """
 
     path: str
     kind: str
+    without: str = ""
 
 
 @dataclass(frozen=True)

@@ -163,9 +163,9 @@ class _Case:
         """{field: why} of refs to what is not there and will not be: they would be refused."""
         document = self.wanted[ident]
         return {
-            ref.path: f"{ref.path} refers to the {ref.kind} {key}, which was gone already"
-            if (ref.kind, key) not in self.wanted
-            else f"{ref.path} refers to the {ref.kind} {key}, which cannot come back"
+            ref.path: f"{ref.path} refers to the {ref.kind} {key}, which "
+            + ("cannot come back" if (ref.kind, key) in self.wanted else "was gone already")
+            + (ref.without and f": {ref.without}")
             for ref in self.kinds[ident[0]].refs
             if ref.kind in self.kinds
             and isinstance(key := document.get(ref.path), str)

@@ -304,7 +304,7 @@ def _list_anew(
     """The target listed and settled, and the id of the snapshot that shows it."""
     mirror, target, owner = hands.mirror, hands.target, owner_of(hands.mirror)
     is_copy = target.remote_id != snapshot.source.remote_id
-    own = wanted.objects.keys() - wanted.foreign if is_copy else set()
+    own = wanted.objects.keys() - wanted.foreign if is_copy else wanted.foreign
     copied = wanted.copied if is_copy else frozenset()
     journal = open_journal(mirror, target, owner, kinds, own, copied)
     files = wanted.foreign if is_copy else frozenset(wanted.objects)

@@ -1,12 +1,12 @@
 """What a restore brings back: the objects that a snapshot saw, and the files they need."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from sync.document import Document
 from sync.kind import Ident, Kind, Scope
-from sync.link import FileRef, move_assets
+from sync.link import FileRef, mentions_files, move_assets
 from sync.lives import follow
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
@@ -58,28 +58,22 @@ def read_wanted(
         target: the Memori that it is read for.
         named: kinds that were asked for by name.
     """
-    origin = snapshot.source
-    is_copy = target.remote_id != origin.remote_id
     taken = taken_from(mirror, kinds, owner, snapshot)
-    objects: dict[Ident, Document] = {}
-    others: dict[Ident, Document] = {}
-    damaged: set[Ident] = set()
+    found = _Found(snapshot.source, target, named)
     for kind in kinds.values():
-        is_own = kind.scope is Scope.MEMORI
         source, at = taken[kind.name]
         for key, document in mirror.past.proven_state(source, kind, at):
-            if document is None:
-                damaged.add((kind.name, key))
-            elif is_own:
-                objects[kind.name, key] = document
-            elif document.get("memoriID") == origin.remote_id:
-                if not is_copy:
-                    objects[kind.name, key] = document
-                elif not is_settings(kind) or kind.name in named:
-                    moved = _as_of(kind, document, target)
-                    objects[kind.name, kind.key_of(moved)] = moved
-            else:
-                others[kind.name, key] = document
+            found.take(kind, key, document)
+    for at in {at for source, at in taken.values() if source == snapshot.source}:
+        if at is not None and at != snapshot.id:
+            # What is older comes with what it needed then, though that may be gone since.
+            older = {name for name in kinds if taken[name] == (snapshot.source, at)}
+            missing = found.lacks(older, kinds)
+            for kind, source, moment in _moments(mirror, kinds, owner, snapshot.source, at):
+                keys = [key for name, key in missing if name == kind.name]
+                for key, document in mirror.past.proven(source, kind, keys, moment).items():
+                    found.take(kind, key, document)
+    objects, others, damaged = found.objects, found.others, found.damaged
     mentioned = _mentioned(objects, kinds)
     known = {**objects, **others, **{ident: {} for ident in damaged}}
     foreign = _foreign_files(mentioned, others, kinds, target)
@@ -94,6 +88,45 @@ def read_wanted(
     copied = frozenset(each for each in objects if kinds[each[0]].scope is Scope.ACCOUNT)
     theirs = frozenset({*foreign, *unlisted})
     return Wanted(everything, theirs, frozenset(unlisted), files, copied, frozenset(damaged))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was there, sorted as it is read.
+
+    Attributes:
+        objects: of the Memori, as they are on the target.
+        others: of the account, and of its other Memoris.
+        damaged: what is not known any more.
+    """
+
+    origin: Source
+    target: Source
+    named: Collection[str]
+    objects: dict[Ident, Document] = field(default_factory=dict)
+    others: dict[Ident, Document] = field(default_factory=dict)
+    damaged: set[Ident] = field(default_factory=set)
+
+    def take(self, kind: Kind, key: str, document: Document | None) -> None:
+        """Put an object where it belongs."""
+        if document is None:
+            self.damaged.add((kind.name, key))
+        elif kind.scope is Scope.ACCOUNT and document.get("memoriID") != self.origin.remote_id:
+            self.others[kind.name, key] = document
+        elif kind.scope is Scope.MEMORI or self.target.remote_id == self.origin.remote_id:
+            self.objects[kind.name, key] = document
+        elif not is_settings(kind) or kind.name in self.named:
+            moved = _as_of(kind, document, self.target)
+            self.objects[kind.name, kind.key_of(moved)] = moved
+
+    def lacks(self, older: Collection[str], kinds: Mapping[str, Kind]) -> set[Ident]:
+        """What objects of some kinds refer to, by key or by the URL of a file, and is not here."""
+        objects = {ident: each for ident, each in self.objects.items() if ident[0] in older}
+        keys = {_key_of(ref) for ref in _mentioned(objects, kinds)}
+        needed = {(kind.name, key) for kind in filter(is_file, kinds.values()) for key in keys}
+        for (name, _), document in objects.items():
+            needed.update(kinds[name].references(document))
+        return needed - self.objects.keys() - self.others.keys() - self.damaged
 
 
 def each_once(
@@ -127,7 +160,7 @@ def each_once(
         other: first
         for first, *more in lost.values()
         for other in more
-        if other in wanted.foreign and other[1] not in named
+        if other in wanted.foreign and (other[1] not in named or first[1] in named)
     }
     if not same:
         return wanted
@@ -140,6 +173,8 @@ def each_once(
         ident: kinds[ident[0]].rewrite(
             document, lambda _, key: key, lambda text: move_assets(text, urls)
         )
+        if mentions_files(document)
+        else document
         for ident, document in wanted.objects.items()
         if ident not in same
     }
@@ -155,6 +190,23 @@ def _as_of(kind: Kind, document: Document, target: Source) -> Document:
     """An object of the account as it is if it belongs to another Memori, or is that Memori."""
     name = {"name": target.name} if is_settings(kind) else {}
     return {**document, "memoriID": target.remote_id, **name}
+
+
+def _moments(
+    mirror: Mirror, kinds: Mapping[str, Kind], owner: Source, origin: Source, at: int
+) -> Iterator[tuple[Kind, Source, int]]:
+    """Whose state of each kind belongs to a snapshot of a Memori, and as of which snapshot."""
+    beside = mirror.sibling(at, owner)
+    for kind in kinds.values():
+        if kind.scope is Scope.MEMORI:
+            yield kind, origin, at
+        elif beside is not None:
+            yield kind, owner, beside
+
+
+def _key_of(ref: FileRef) -> str:
+    # The file of an asset is named by its id (aisuru-api.md 9.1).
+    return PurePosixPath(ref.asset_file).stem
 
 
 def _mentioned(objects: Objects, kinds: Mapping[str, Kind]) -> dict[FileRef, str]:
@@ -204,8 +256,7 @@ def _unlisted_files(
     listed = by_file(known, kinds)
     found: dict[Ident, Document] = {}
     for ref, name in mentioned.items():
-        # The file of an asset is named by its id (aisuru-api.md 9.1).
-        ident = (kind.name, PurePosixPath(ref.asset_file).stem)
+        ident = (kind.name, _key_of(ref))
         if ident[1] and ref.key not in listed and ident not in known and ident not in found:
             facts = {kind.key: ident[1], kind.files[0]: ref.url}
             named = {"originalFileName": name[:_LONGEST_NAME] or ident[1]}

@@ -52,7 +52,7 @@ MEMORY = Kind(
         "lastRead": TEXT,
         "readOccurrences": INTEGER,
     },
-    refs=(Ref("receiverID", "person"),),
+    refs=(Ref("receiverID", "person", without="it is open to all"),),
     clearing={
         "receiverID": Clearing("-"),
         "placeName": Clearing("-", _PLACE),
