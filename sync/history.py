@@ -287,7 +287,7 @@ def _successors(mirror: Mirror, source: Source) -> dict[Ident, str]:
     """The key map of a Memori; of the account, which has none of its own, all of them."""
     sources = [source] if source.scope is Scope.MEMORI else mirror.sources()
     return {
-        ident: key for each in sources for ident, key in Journal(mirror, each).successors().items()
+        ident: key for each in sources for ident, key in Journal(mirror, each).came_back().items()
     }
 
 

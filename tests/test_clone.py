@@ -224,17 +224,20 @@ def test_a_file_of_the_clone_that_the_first_agent_shows_is_not_doubled_there(
 
 
 @pytest.mark.parametrize("into", ["Guide", "Twin"])
-def test_a_file_of_the_first_agent_that_the_clone_shows_beside_its_copy_comes_back_once(
-    work: Workplace, world: World, guide: Agent, twin: Agent, into: str
+@pytest.mark.parametrize("name", ["Guide", "Twin"])
+def test_a_file_of_another_agent_that_is_shown_beside_its_copy_comes_back_once(
+    work: Workplace, world: World, twin: Agent, name: str, into: str
 ):
     work.first_backup()
-    first = next(iter(world.assets))
     clone(work)
-    told = next(each for each in twin.memories.values() if each["title"] == "The bell")
-    told["answers"][0]["text"] += f' <img src="https://assets.memori.ai/api/v2/asset/{first}">'
-    shown = work.backup(code=3)["snapshots"][2]["id"]
+    agent = world.agent(name)
+    (theirs,) = [n for n, e in world.assets.items() if e.document["memoriID"] != agent.memori_id]
+    told = next(each for each in agent.memories.values() if each["title"] == "The bell")
+    told["answers"][0]["text"] += f' <img src="https://assets.memori.ai/api/v2/asset/{theirs}">'
+    snapshots = work.backup(code=3)["snapshots"]
+    (shown,) = [str(each["id"]) for each in snapshots if each["source"]["name"] == name]
     world.assets.clear()
-    args = ("--memori", "Twin", "--snapshot", str(shown), "--into", into)
+    args = ("--memori", name, "--snapshot", shown, "--into", into)
     assert restore(work, *args)["verified"] is True
     (back,) = world.assets
     told = [each for each in world.agent(into).memories.values() if each["title"] == "The bell"]

@@ -2,7 +2,7 @@
 
 Each example has three agents, of which one was taught. They are cloned into each other in any
 order, robbed of answers, and lose objects and files between; in the end all three know
-what the first one knew. More of it, by hand:
+what the first one knew. A merge tries two stories; more of it, by hand:
     pytest -n 0 tests/test_cut_clones.py --hypothesis-profile=by_hand --hypothesis-seed=N
 """
 

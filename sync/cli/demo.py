@@ -1,5 +1,6 @@
 """`aisuru-sync demo`: the product in a minute, against the sandbox; no account needed."""
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -187,7 +188,7 @@ def _compare(app: "App", first: "RunResult", second: "RunResult") -> "tuple[list
 def _look_around(folder: Path, changes: "list[Difference]") -> list[str]:
     called = sys.argv[0]
     if called.endswith("__main__.py"):
-        called = f"{sys.executable} -m sync"
+        called = f"{shlex.quote(sys.executable)} -m sync"
     program = "aisuru-sync" if shutil.which("aisuru-sync") else called
     return [
         f"All of it is in {folder}",

@@ -4,11 +4,12 @@ A step is committed as `begun` before its call goes out, and as `done` with its 
 commit after the answer came, both durably, so that a cut anywhere can be settled (design 8.4).
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -69,8 +70,7 @@ class Journal:
         copied: objects that stay where they are: what is made of them is no successor of theirs.
         theirs: objects of another Memori that come into this one.
         firsts: {ident: first key} of what restores into others made of something: by it is known
-            what this one has of the same object, whatever key that had. None: a copy stands for
-            nothing but itself.
+            what this one has of the same object, whatever key that had.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Journal:
         mirror: Mirror,
         source: Source,
         copied: Container[Ident] = (),
-        theirs: Container[Ident] = (),
-        firsts: Mapping[Ident, str] | None = None,
+        theirs: Collection[Ident] = (),
+        firsts: Mapping[Ident, str] = MappingProxyType({}),
     ) -> None:
         self._mirror = mirror
         self._copied = copied
@@ -197,28 +197,32 @@ class Journal:
             for ident, key in matches.items():
                 self._map(connection, ident, key)
 
-    def successors(self) -> dict[Ident, str]:
-        """{ident: the key it came back under}."""
+    def came_back(self) -> dict[Ident, str]:
+        """{ident: the key it came back under}; what was made of a copied one has a mark."""
         key_map = self._tables.key_map
         query = sa.select(key_map).where(key_map.c.source_id == self._source.id)
-        found = {(row.kind, row.old_key): row.new_key for row in self._mirror.rows(query)}
+        return {(row.kind, row.old_key): row.new_key for row in self._mirror.rows(query)}
+
+    def successors(self) -> dict[Ident, str]:
+        """{ident: the key under which it, or a copy of it, is here}."""
+        found = self.came_back()
         own = {(name, old.removeprefix(_COPY)): new for (name, old), new in found.items()}
         copies = {ident: key for ident, key in own.items() if ident in self._copied}
-        here = {} if self._firsts is None else self._here(own, self._firsts)
-        return {**here, **found, **copies}
+        has_copies = bool(self._firsts or self._theirs) or own != found
+        return {**(self._here(own) if has_copies else {}), **found, **copies}
 
-    def _here(self, own: Mapping[Ident, str], firsts: Mapping[Ident, str]) -> dict[Ident, str]:
+    def _here(self, own: Mapping[Ident, str]) -> dict[Ident, str]:
         """{ident: the key of what came here of the same object, or of theirs at least the first}.
 
         Whatever key of an object it is that something came here of: also one that it has elsewhere.
         """
         came: dict[Ident, str] = {}
         for (name, old), new in own.items():
-            came.setdefault((name, firsts.get((name, old), old)), new)
-        all_firsts = {**{each: each[1] for each in came}, **firsts}
+            came.setdefault((name, self._firsts.get((name, old), old)), new)
+        firsts = {**{each: each[1] for each in came}, **self._firsts}
         found = {
             ident: came.get((ident[0], first), first)
-            for ident, first in all_firsts.items()
+            for ident, first in firsts.items()
             if ident in self._theirs or (ident[0], first) in came
         }
         return {ident: key for ident, key in found.items() if key != ident[1]}
