@@ -33,6 +33,8 @@ def progress() -> Iterator[Watch]:
             if what not in tasks:
                 tasks[what] = bars.add_task(f"{source}: {what}", total=total)
             # More may come than was counted.
-            bars.update(tasks[what], completed=done, total=total and max(total, done))
+            bars.update(
+                tasks[what], completed=done, total=None if total is None else max(total, done)
+            )
 
         yield watch

@@ -152,8 +152,8 @@ def command(
     )
 
 
-_NAME = 32
-"""How much of a name is shown, in characters."""
+_NAME = 36
+"""How much of a name is shown, in characters; the key of what has none is as long."""
 _ALONE = {
     "resume": "it goes on with what was asked for when the restore began",
     "give_up": "it only notes that nobody will go on with the restore",
