@@ -1,8 +1,10 @@
-"""A drill: the whole restore, rehearsed in the sandbox on what is live now.
+"""A drill: the whole restore, rehearsed in the sandbox on what is live now, and if all were lost.
 
 The target is listed anew, as for a look at the plan; from then on nothing leaves this machine. A
 sandbox is loaded with what was listed, with credentials of its own, and the very same restore runs
-there, out of a copy of the mirror. Files are read where they lie; what is written goes into a
+there, out of a copy of the mirror. Where things come back into the agent that they were of, it then
+loses there all that a restore can make, and is restored once more: else a drill of an agent that is
+whole would prove nothing. Files are read where they lie; what is written goes into a
 temporary folder that does not outlive the drill.
 """
 
@@ -12,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
@@ -24,7 +27,7 @@ from sync.api.account import Credentials
 from sync.app import App
 from sync.config import AccountConfig, Config, MemoriConfig, StorageConfig
 from sync.document import Document
-from sync.errors import StorageError, SyncError
+from sync.errors import StorageError, SyncError, worst
 from sync.fetch import STORED
 from sync.files import FileStore
 from sync.kind import Kind, Parent, Scope, children, parent_of
@@ -33,7 +36,7 @@ from sync.mirror.excerpt import copy_excerpt
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
 from sync.plan import Plan
-from sync.refs import Objects, files_of
+from sync.refs import Objects, files_of, is_file
 from sync.restore import Restore, RestoreResult, prepare
 from sync.restore_point import taken_from
 from sync.sandbox import Account, Agent, Asset, Sandbox, World
@@ -47,9 +50,34 @@ _USER = "drill"
 _CHUNK_BYTES = 1024 * 1024
 
 
-def drill(
-    app: App, snapshot: Snapshot, into: str, selection: Selection, watch: Watch
-) -> tuple[Restore, RestoreResult]:
+@dataclass(frozen=True)
+class Rehearsal:
+    """A restore in the sandbox, and how it went."""
+
+    restore: Restore
+    result: RestoreResult
+
+
+@dataclass(frozen=True)
+class Drilled:
+    """How a drill went.
+
+    Attributes:
+        now: what a restore in earnest would do, on what is live.
+        all_lost: the same if all were lost that a restore can make; None of a copy.
+    """
+
+    now: Rehearsal
+    all_lost: Rehearsal | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all that could come back did, both times."""
+        both = filter(None, (self.now, self.all_lost))
+        return worst([each.result.exit_code for each in both])
+
+
+def drill(app: App, snapshot: Snapshot, into: str, selection: Selection, watch: Watch) -> Drilled:
     """Rehearse a restore; tells what it would do, and how it would go.
 
     Args:
@@ -73,13 +101,23 @@ def drill(
             world = _world(hands, store, own)
             world.assets = _unlisted(hands, before.there.unlisted) | world.assets
         # From here on the remote is out of reach: its session is closed.
-        with _as_drill(), _served(world) as url:
-            stage = _Stage(app.config, hands, folder, url, own)
+        with _as_drill(), _served(world) as sandbox:
+            stage = _Stage(app.config, hands, folder, sandbox.url, own)
             stage.store = store
             with stage.restoring("a drill", hands.target.remote_id) as on_stage:
                 restore = prepare(on_stage, snapshot, selection, watch)
                 _compare(before.plan, restore.plan)
-                return restore, restore.replay(watch)
+                # It holds a whole agent, and there will be another one.
+                del before
+                now = Rehearsal(restore, restore.replay(watch))
+                if restore.target.remote_id != snapshot.source.remote_id:
+                    return Drilled(now, None)
+                with sandbox.lock:
+                    _lose_all(world, now)
+                # Of what was live nothing is left to be deleted.
+                selection = replace(selection, delete_extra=False, accepted={})
+                restore = prepare(on_stage, snapshot, selection, watch)
+                return Drilled(now, Rehearsal(restore, restore.replay(watch)))
 
 
 class _Stage(App):
@@ -175,15 +213,15 @@ def _as_drill() -> Iterator[None]:
 
 
 @contextmanager
-def _served(world: World) -> Iterator[str]:
-    """A sandbox at work; gives its URL."""
+def _served(world: World) -> Iterator[Sandbox]:
+    """A sandbox at work."""
     sandbox = Sandbox(world)
     # What is uploaded was on the remote before: how large and of which types files may be there
     # is not known (aisuru-api.md 9.1).
     sandbox.remote.upload_limit_bytes = sys.maxsize
     sandbox.remote.mime_type = _any_type
     with sandbox:
-        yield sandbox.url
+        yield sandbox
 
 
 def _any_type(extension: str, start: bytes) -> str:
@@ -293,6 +331,26 @@ def _unlisted(hands: Hands, files: Objects) -> dict[str, Asset]:
         )
         for (name, _), document in files.items()
     }
+
+
+def _lose_all(world: World, done: Rehearsal) -> None:
+    """Let an agent lose all that a restore can make, and every file that one would bring back.
+
+    Its Giver and single messages stay, since no call makes them; so do all messages, of which a
+    set that is lost as a whole cannot be made either.
+    """
+    kinds, agent = done.restore.there.kinds, world.agents[done.restore.target.remote_id]
+    for kind in kinds.values():
+        is_made = kind.create and not (kind.not_restorable or kind.key_given or kind.parent)
+        if kind.list and kind.scope is Scope.MEMORI and is_made:
+            objects = agent.collection(kind.list.answer)
+            for key in [key for key in objects if not kind.limits(objects[key]).no_create]:
+                del objects[key]
+    matches = done.result.remaining.matches
+    lost = {key for (name, _), key in matches.items() if is_file(kinds[name])}
+    key = kinds["asset"].key
+    for name in [name for name, each in world.assets.items() if each.document[key] in lost]:
+        del world.assets[name]
 
 
 def _keep(store: FileStore, document: Document, file: IO[bytes]) -> Asset:

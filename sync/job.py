@@ -159,15 +159,17 @@ def _rehearse(app: App, entry: Entry, watch: Watch) -> int:
     for name in [entry.memori] if entry.memori else _memoris(app):
         try:
             snapshot = _latest(app, name)
-            _, result = drill(app, snapshot, snapshot.source.remote_id, Selection(), watch)
+            drilled = drill(app, snapshot, snapshot.source.remote_id, Selection(), watch)
         except AccountRefused:
             raise
         except (RemoteError, UsageError) as error:
             log.error("drill.failed", memori=name, why=str(error))  # noqa: TRY400 - told in full
             exit_codes.append(error.exit_code)
         else:
-            log.info("drill.done", memori=name, verified=result.verified)
-            exit_codes.append(result.exit_code)
+            both = [each for each in (drilled.now, drilled.all_lost) if each]
+            is_verified = all(each.result.verified for each in both)
+            log.info("drill.done", memori=name, verified=is_verified)
+            exit_codes.append(drilled.exit_code)
     return worst(exit_codes)
 
 

@@ -385,6 +385,21 @@ def test_a_prune_is_a_job_of_the_schedule_and_counted_as_others_are(
     assert workplace.run("check").code == 0
 
 
+def test_a_scheduled_drill_finds_what_would_not_come_back_of_an_agent_that_is_whole(
+    workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
+):
+    settled(workplace, sandbox, SERVICE + '[[schedule]]\ncron = "0 12 * * *"\njob = "drill"\n')
+    workplace.backup()
+    blobs = (each for each in (workplace.files / "sha256").rglob("*") if each.is_file())
+    blob = next(blobs)
+    blob.write_bytes(blob.read_bytes()[::-1])
+    service = serving()
+    service.until("step.failed", "kind=asset", "its stored file is damaged or lost")
+    service.until("drill.done", "verified=false")
+    service.until("job.finished", "job=drill", "exit_code=3")
+    service.end()
+
+
 def test_a_scheduled_job_waits_for_whoever_holds_the_mirror(
     workplace: Workplace, sandbox: Sandbox, serving: Callable[..., Service]
 ):

@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import os
+import random
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -12,11 +13,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from others import MAKE, add_other
 from workplace import Workplace, execute, fill, restore, what_is_there, writes
+from worlds import mid_sized
 
 from sync.field import Type
 from sync.kinds import KINDS
 from sync.sandbox import Agent, Asset, Sandbox, World, shapes
+from sync.sandbox.others import TOPICS
 
 ALIKE = (
     "snapshot_id",
@@ -361,15 +365,91 @@ def test_json_says_that_it_was_a_drill_and_the_text_that_nothing_was_sent(
     assert out.startswith("A drill in the sandbox on this machine")
     assert "7 of 7 steps done" in out
     assert out.rstrip().endswith("Nothing was sent to the remote: 'Guide' is there as it was.")
-    assert restore(work).keys() == told.keys() - {"drill"}
+    assert restore(work).keys() == told.keys() - {"drill", "all_lost"}
 
 
-def test_an_agent_that_is_as_it_was_has_nothing_to_rehearse(work: Workplace):
+def test_of_an_agent_that_is_as_it_was_all_is_rehearsed_as_if_it_were_lost(
+    work: Workplace, world: World
+):
     work.first_backup()
-    assert drill(work)["verified"] is True
+    there = what_is_there(world)
+    told = drill(work)
+    assert told["steps"] == {"create": 0, "update": 0, "delete": 0, "upload": 0}
+    assert told["done"] == 0
+    assert told["all_lost"] == {
+        # Anna, two contents, a medium of one of them, and its file.
+        "steps": {"create": 4, "update": 0, "delete": 0, "upload": 1},
+        "done": 5,
+        "failed": 0,
+        "failures": [],
+        "not_restorable": [],
+        "damaged": [],
+        "verified": True,
+    }
     out = work.run("restore", "--drill").out
     assert "nothing to do" in out
+    assert "And if all were lost that a restore can make: 4 to create, 1 to upload" in out
+    assert "5 of 5 steps done" in out
     assert "Nothing was sent to the remote" in out
+    assert what_is_there(world) == there
+
+
+def test_a_stored_file_that_is_damaged_is_found_while_nothing_is_lost_yet(
+    work: Workplace, sandbox: Sandbox
+):
+    work.first_backup()
+    blob = blob_of(work)
+    blob.write_bytes(blob.read_bytes()[::-1])
+    sandbox.calls.clear()
+    told = drill(work, code=3)
+    assert told["verified"] is True
+    lost = told["all_lost"]
+    assert lost["verified"] is False
+    (failure,) = [each for each in lost["failures"] if each["kind"] == "asset"]
+    assert failure["reason"] == "its stored file is damaged or lost"
+    outcome = work.run("restore", "--drill")
+    assert outcome.code == 3
+    assert "failed: upload asset" in outcome.out
+    assert writes(sandbox) == []
+
+
+def test_a_version_that_is_damaged_is_found_while_nothing_is_lost_yet(work: Workplace):
+    work.first_backup()
+    harm = "update change set document = json_set(document, '$.title', 'Mallory') where key = '{}'"
+    execute(work, harm.format("m-hours-1"))
+    told = drill(work, code=3)
+    assert "m-hours-1" in [each["key"] for each in told["all_lost"]["not_restorable"]]
+
+
+def test_every_collection_is_rehearsed_as_if_it_were_lost(
+    work: Workplace, world: World, guide: Agent
+):
+    chance = random.Random(7)  # a test must come out the same each time
+    for listed_as in MAKE:
+        add_other(chance, guide, listed_as)
+    work.first_backup()
+    lost = drill(work)["all_lost"]
+    made = sum(len(each) for name, each in guide.others.items() if name != TOPICS.listed_as)
+    assert made
+    assert lost["steps"]["create"] == 4 + made
+    assert lost["verified"] is True
+
+
+def test_whatever_an_agent_has_comes_back_in_its_drill(
+    workplace: Workplace, serve: Callable[..., Sandbox]
+):
+    with serve(mid_sized()) as sandbox:
+        workplace.settle(sandbox)
+        workplace.first_backup()
+        lost = drill(workplace)["all_lost"]
+    assert lost["steps"] == {"create": 15, "update": 2, "delete": 0, "upload": 3}
+    assert lost["verified"] is True
+
+
+def test_a_copy_is_rehearsed_as_it_is_alone(work: Workplace, world: World):
+    work.first_backup()
+    world.add_agent("Twin")
+    assert drill(work, "--into", "Twin")["all_lost"] is None
 
 
 def test_a_drill_and_a_look_at_the_plan_are_two_things(work: Workplace):

@@ -86,7 +86,9 @@ def command(
     --kind memori, and never the name.
 
     --drill lists the agent as it is now, rebuilds it in a sandbox on this machine, and does the
-    whole restore there: it tells, and ends, as the restore in earnest would. Nothing is sent.
+    whole restore there: it tells what the restore in earnest would do. Then the agent loses, in the
+    sandbox, all that a restore can make, and is restored once more, so that every stored file is
+    read. The exit code is 3 if something could not come back, either time. Nothing is sent.
 
     Exit code 6 means: so much would have been deleted that none of that kind was. If it is right,
     say so with --accept-deletions.
@@ -184,23 +186,38 @@ def _drill(app: "App", snapshot: "Snapshot", into: str, selection: "Selection") 
     from sync.drill import drill
 
     with progress() as watch:
-        restore, result = drill(app, snapshot, into, selection, watch)
+        drilled = drill(app, snapshot, into, selection, watch)
     # Its id is of the copy, and means nothing in the mirror.
-    result = replace(result, restore_id=None)
+    restore, result = drilled.now.restore, replace(drilled.now.result, restore_id=None)
+    lost = drilled.all_lost
+    whole = lost and replace(lost.result, restore_id=None)
+    names = ("steps", "done", "failed", "failures", "not_restorable", "damaged", "verified")
+    again = _result_json(lost.restore, whole) if lost and whole else {}
     return Reply(
-        data={**_result_json(restore, result), "drill": True},
+        data={
+            **_result_json(restore, result),
+            "drill": True,
+            "all_lost": {name: again[name] for name in names} if again else None,
+        },
         text=[
             "A drill in the sandbox on this machine:",
             "",
             *plan_text(restore, app.kinds),
             *_result_text(restore, result),
+            *(_all_lost_text(lost.restore, whole) if lost and whole else ()),
             "",
             f"Nothing was sent to the remote: {restore.target.name!r} is there as it was.",
         ],
-        exit_code=result.exit_code,
+        exit_code=drilled.exit_code,
         is_prose=True,
         trouble=_losses_text(restore, result.remaining.losses),
     )
+
+
+def _all_lost_text(restore: "Restore", result: "RestoreResult") -> list[str]:
+    counts = _counts_text(restore.plan.steps) or "nothing to do"
+    head = f"And if all were lost that a restore can make: {counts}"
+    return ["", head, *_result_text(restore, result)]
 
 
 def plan_text(restore: "Restore", kinds: "Mapping[str, Kind]") -> "list[RenderableType]":
