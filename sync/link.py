@@ -183,6 +183,18 @@ def without_query(key: str) -> str:
     return key.partition("?")[0]
 
 
+def foreign_origin(url: str, origins: Container[str]) -> str:
+    """Where a URL leads if files are not fetched from there, without a login in it; else ""."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    origin = _origin(parts._replace(netloc=host))
+    is_foreign = host and parts.scheme in _USUAL_PORT and origin not in origins
+    return origin if is_foreign else ""
+
+
 def mentions_files(document: Document) -> bool:
     """May there be a URL of ours anywhere in a document? Asking is faster than searching."""
     return _has_trace(canonical(document))

@@ -11,7 +11,7 @@ from sync.document import Document
 from sync.fetch import FAILED, LEFT_OUT, MISSING, STORED, UNASKED, Fetched, fetch
 from sync.kind import Kind
 from sync.kinds.file import FILE
-from sync.link import TRACES, FileRef, file_refs, without_query
+from sync.link import TRACES, FileRef, file_refs, foreign_origin, without_query
 from sync.mirror.database import BATCH
 from sync.mirror.staging import Staging
 from sync.mirror.values import FileCounts, Source
@@ -64,17 +64,26 @@ class SnapshotFiles:
         self._staging.refer(refs())
 
     def _tell_unfetchable(self, kind: Kind, document: Document) -> None:
-        """An object that is a file, but does not say where: what it is cannot be kept."""
+        """An object that is a file, but not where one may be asked for: it cannot be kept."""
         name = f"{kind.name} {kind.key_of(document)}"
         is_left_out = self._run.left_out.has(name)
         outcome = LEFT_OUT if is_left_out else FAILED
-        why = UNASKED if is_left_out else "it does not say where its file is"
+        why = UNASKED if is_left_out else self._why_unfetchable(kind, document)
         self._counts[outcome] += 1
         if not is_left_out:
             self.is_partial = True
-            self._log.warning("file.unaddressed", kind=kind.name, key=kind.key_of(document))
+            self._log.warning(
+                "file.unaddressed", kind=kind.name, key=kind.key_of(document), why=why
+            )
         trouble = FileTrouble(self._source.name, name, outcome, why)
         self._run.troubles.note(trouble, is_news=not is_left_out)
+
+    def _why_unfetchable(self, kind: Kind, document: Document) -> str:
+        urls = (str(document.get(name) or "") for name in kind.files)
+        hosts = [foreign_origin(url, self._run.means.limits.origins) for url in urls]
+        if host := next(filter(None, hosts), ""):
+            return f"it is on {host}, which `asset_urls` in [account] does not name"
+        return "it does not say where its file is"
 
     def fetch(
         self,

@@ -42,7 +42,8 @@ class SourceStatus:
         kinds: {kind: when it was last seen whole, or None}.
         last: its last snapshot, however that went; None if there is none.
         missing: files it refers to that the remote does not have.
-        failed: files it refers to that could never be fetched, as they are told.
+        failed: files it refers to that could not be fetched and are not stored, or not any more,
+            each as it is told; those that differ in their query alone are told alike.
         left_out: files it refers to that the settings leave out, and that were never stored.
     """
 

@@ -104,16 +104,28 @@ def test_of_two_urls_of_one_file_the_one_that_can_be_fetched_counts(
     assert files(work) == {"asset/x.png": ("stored", len(PNG))}
 
 
-def test_an_asset_that_does_not_say_where_it_is_makes_no_backup_complete(
-    work: Workplace, world: World
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (
+            "https://me:hush@elsewhere.example/files/picture",
+            "it is on https://elsewhere.example, which `asset_urls` in [account] does not name",
+        ),
+        (None, "it does not say where its file is"),
+        ("ftp://elsewhere.example/x", "it does not say where its file is"),
+    ],
+)
+def test_an_asset_whose_file_cannot_be_asked_for_makes_no_backup_complete(
+    work: Workplace, world: World, url: str | None, why: str
 ):
     ((_, asset),) = world.assets.items()
-    asset.document["assetURL"] = "https://elsewhere.example/files/picture"
+    asset.document["assetURL"] = url
     outcome = work.run("backup", "-v")
     assert outcome.code == 3
     assert "file.unaddressed" in outcome.err
     assert "1 file could not be fetched" in outcome.out
-    assert f"failed: asset {asset.document['assetID']} of owner: it does not say" in outcome.out
+    assert f"failed: asset {asset.document['assetID']} of owner: {why}" in outcome.out
+    assert "hush" not in outcome.out + outcome.err
 
 
 def test_the_files_that_could_not_be_had_are_named_with_the_reason_but_not_all_of_many(

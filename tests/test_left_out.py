@@ -51,7 +51,7 @@ def test_a_file_that_can_never_be_had_keeps_no_agent_from_being_whole_if_the_own
     assert "without_files" in failed.out
     assert work.run("status", "--max-age", "1h").code == 7
     told = work.run("status")
-    assert f"Guide: never fetched: {film}" in told.out
+    assert f"Guide: could not be fetched: {film}" in told.out
     assert "without_files" in told.out
     settle(work, host, film)
     host.asked.clear()
@@ -83,7 +83,7 @@ def test_what_is_left_out_is_counted_by_status_and_makes_nothing_too_old(
     assert "Guide: 1 file is left out, as `without_files` says" in work.run("status").out
 
 
-def test_status_names_some_of_many_files_that_were_never_fetched_and_no_secret(
+def test_status_names_some_of_many_files_that_could_not_be_fetched_and_no_secret(
     work: Workplace, host: FileHost, guide: Agent
 ):
     media = guide.memories["m-hours-1"]["media"]
@@ -94,7 +94,7 @@ def test_status_names_some_of_many_files_that_were_never_fetched_and_no_secret(
     host.files |= {f"/film-{number}.png": LARGE * 2 for number in range(7)}
     work.backup(code=3)
     out = work.run("status").out
-    assert f"Guide: never fetched: {host.url}/film-4.png\n" in out
+    assert f"Guide: could not be fetched: {host.url}/film-4.png\n" in out
     assert "Guide: and 2 files more" in out
     (files,) = (
         each["files"]
@@ -103,6 +103,56 @@ def test_status_names_some_of_many_files_that_were_never_fetched_and_no_secret(
     )
     assert files["failed"] == 7
     assert files["failed_keys"][-1] == f"{host.url}/film-6.png"
+
+
+def test_a_file_that_was_stored_and_got_lost_is_told_as_one_that_could_not_be_fetched(
+    work: Workplace, host: FileHost, film: str
+):
+    large, host.files["/film.png"] = host.files["/film.png"], PNG
+    work.backup()
+    host.files["/film.png"] = large
+    ((sha256,),) = work.sql(f"select sha256 from file where key = '{film}'")
+    (work.files / "sha256" / sha256[:2] / sha256[2:]).unlink()
+    work.backup(code=3)
+    out = work.run("status").out
+    assert f"Guide: could not be fetched: {film}\n" in out
+    assert "never fetched" not in out
+
+
+def test_files_that_are_told_alike_are_told_once(work: Workplace, host: FileHost, guide: Agent):
+    media = guide.memories["m-hours-1"]["media"]
+    for number in range(7):
+        url = f"{host.url}/film.png?token={number}"
+        media.append({**media[0], "mediumID": f"x-{number}", "url": url})
+    settle(work, host)
+    host.files["/film.png"] = LARGE * 2
+    work.backup(code=3)
+    out = work.run("status").out
+    assert out.count(f"{host.url}/film.png") == 1
+    assert f"Guide: could not be fetched: {host.url}/film.png (7 files)\n" in out
+    assert "more" not in out
+    sources = work.run("status", "--json").json["sources"]
+    (files,) = (each["files"] for each in sources if each["source"]["name"] == "Guide")
+    assert (files["failed"], files["failed_keys"]) == (7, [f"{host.url}/film.png"])
+
+
+def test_status_says_how_many_files_failed_where_it_cannot_name_them(work: Workplace, world: World):
+    (asset,) = world.assets.values()
+    asset.document["assetURL"] = "https://elsewhere.example/files/picture"
+    work.backup(code=3)
+    out = work.run("status").out
+    assert "owner: 1 file failed in snapshot 1; the next `backup` names them, and why\n" in out
+    assert "without_files" in out
+
+
+def test_a_file_that_is_stored_from_before_is_no_reason_to_say_nothing(
+    work: Workplace, host: FileHost, film: str
+):
+    large, host.files["/film.png"] = host.files["/film.png"], PNG
+    work.backup()
+    host.files["/film.png"] = large
+    work.backup(code=3)
+    assert "Guide: 1 file failed in snapshot 4;" in work.run("status").out
 
 
 def test_what_is_left_out_no_longer_is_asked_for_again(work: Workplace, host: FileHost, film: str):

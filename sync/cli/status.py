@@ -1,5 +1,6 @@
 """`aisuru-sync status`: what there is, and how fresh it is."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def _json(standing: "Standing") -> dict[str, Any]:
                     "missing": each.missing,
                     "failed": len(each.failed),
                     "left_out": each.left_out,
-                    "failed_keys": each.failed,
+                    "failed_keys": list(dict.fromkeys(each.failed)),
                 },
             }
             for each in standing.sources
@@ -175,11 +176,17 @@ def _files(sources: "Collection[SourceStatus]") -> Iterator[str]:
             number = counted(each.left_out, "file")
             is_or_are = "is" if each.left_out == 1 else "are"
             yield f"{each.source.name}: {number} {is_or_are} left out, as `without_files` says"
-        for key in each.failed[:_NAMED]:
-            yield f"{each.source.name}: never fetched: {key}"
-        if (more := len(each.failed) - _NAMED) > 0:
+        told = Counter(each.failed).most_common()[:_NAMED]
+        for key, times in sorted(told):
+            alike = f" ({counted(times, 'file')})" if times > 1 else ""
+            yield f"{each.source.name}: could not be fetched: {key}{alike}"
+        if more := len(each.failed) - sum(times for _, times in told):
             yield f"{each.source.name}: and {counted(more, 'file')} more"
-    if any(each.failed for each in sources):
+        last = each.last
+        if last and last.files.failed > len(each.failed):
+            failed = f"{counted(last.files.failed, 'file')} failed in snapshot {last.id}"
+            yield f"{each.source.name}: {failed}; the next `backup` names them, and why"
+    if any(each.failed or (each.last and each.last.files.failed) for each in sources):
         yield WITHOUT
 
 

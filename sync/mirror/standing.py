@@ -111,7 +111,7 @@ def files_by_status(mirror: Mirror) -> dict[tuple[int, str], int]:
 
 
 def failed_files(mirror: Mirror) -> dict[int, list[str]]:
-    """{id of a source: keys of the files that it refers to and that could never be fetched}."""
+    """{id of a source: keys of the files that it refers to, not stored and not to be fetched}."""
     file = mirror.tables.kinds[FILE.name]
     query = sa.select(file.c.source_id, file.c.key).where(file.c.status == "failed")
     found: dict[int, list[str]] = {}
