@@ -74,12 +74,14 @@ class Comparison:
         damage: what cannot be as it is held here.
         errors: what could not be compared, and why: {what: error}.
         not_shown: Memoris that the account does not show any more; what they held stays here.
+        only_counted: kinds of which something is held, but that no call shows one by one.
     """
 
     compared: list[Compared]
     damage: list[Damage]
     errors: dict[str, RemoteError]
     not_shown: list[Source] = field(default_factory=list)
+    only_counted: tuple[str, ...] = ()
 
 
 def compare(
@@ -111,7 +113,9 @@ def compare(
                 work.compare_files(account.access)
         except RemoteError as error:
             work.errors["the account"] = error
-    return Comparison(work.compared, work.damage, work.errors, work.not_shown)
+    held = dict.fromkeys(each.kind for each in work.compared if each.held and each.source)
+    only_counted = tuple(name for name in held if not kinds[name].get)
+    return Comparison(work.compared, work.damage, work.errors, work.not_shown, only_counted)
 
 
 def verdict(kind: Kind, held: Document, live: Document | None) -> Verdict:

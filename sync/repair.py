@@ -23,6 +23,8 @@ from sync.mirror.rebuild import rebuild
 from sync.refetch import Search
 from sync.watch import Watch
 
+_UNFETCHED = "it could not be fetched"
+
 
 @dataclass(frozen=True)
 class Repaired:
@@ -102,17 +104,20 @@ def _lacking(mirror: Mirror, store: FileStore, before: Collection[Damage]) -> se
     return {each for each in names if is_name(each) and not store.is_sound(each)}
 
 
-def why_left(outcomes: Collection[str]) -> str:
+def why_left(outcomes: Collection[str], why_failed: str = "") -> str:
     """Why a damaged file is left as it is.
 
     Args:
         outcomes: what became of asking for it.
+        why_failed: why it could not be fetched, if that is known.
     """
     if set(outcomes) - {MISSING, FAILED}:
         return "the remote gives other bytes for it now"
     if MISSING in outcomes:
         return "the remote does not have it any more"
-    return "it could not be fetched" if outcomes else "no place is left to fetch it from"
+    if not outcomes:
+        return "no place is left to fetch it from"
+    return ": ".join(filter(None, (_UNFETCHED, why_failed)))
 
 
 def _fetch_again(
@@ -144,8 +149,9 @@ def _fetch_again(
                 elif is_name(sha256):
                     bench.drop(sha256)
     except (RemoteError, StorageError) as error:
-        return dict.fromkeys(left, "it could not be fetched"), error
-    return {each: why_left(search.outcomes(each)) for each in left}, None
+        # Not all places were asked: that the others have nothing is no verdict.
+        return {each: why_left({FAILED}, search.why_failed(each)) for each in left}, error
+    return {each: why_left(search.outcomes(each), search.why_failed(each)) for each in left}, None
 
 
 def _name(damage: Damage) -> tuple[str, str, int | None, str]:

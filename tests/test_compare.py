@@ -1,6 +1,7 @@
 """`check --remote`: what the service shows, beside what the mirror holds of it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from workplace import Workplace, execute
 from sync.compare import Verdict, file_verdict, verdict
 from sync.kinds import KINDS
 from sync.link import FileRef
-from sync.sandbox import Sandbox, World
+from sync.sandbox import Sandbox, World, demo_world
 from sync.sandbox.faults import Fault, FaultSet
 
 
@@ -28,6 +29,24 @@ def test_a_mirror_that_is_right_is_the_same_in_every_kind(backed_up: Workplace):
     assert compared(outcome, "file")["same"] == 1
     table = backed_up.run("check", "--remote").out
     assert max(map(len, table.splitlines())) <= 80
+
+
+def test_kinds_that_no_call_shows_one_by_one_are_named(
+    workplace: Workplace, serve: Callable[..., Sandbox]
+):
+    with serve(demo_world()) as sandbox:
+        workplace.settle(sandbox)
+        workplace.first_backup()
+        outcome = workplace.run("check", "--remote", "--json")
+        out = workplace.run("check", "--remote").out
+    remote = outcome.json["remote"]
+    judged = ("same", "changed", "gone", "damaged", "unknown")
+    blank = [each for each in remote["kinds"] if each["held"] and not any(map(each.get, judged))]
+    names = list(dict.fromkeys(each["kind"] for each in blank))
+    assert remote["only_counted"] == names
+    assert {"integration", "unanswered_question"} <= {*names}
+    named = f"not compared, only counted: {', '.join(names)} (the remote shows none of them"
+    assert named in " ".join(out.split())
 
 
 def test_without_being_told_to_it_asks_no_remote(work: Workplace, sandbox: Sandbox):

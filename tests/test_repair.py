@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from file_host import FileHost
+from file_host import LARGE, FileHost
 from workplace import Workplace, execute
 
 from sync.sandbox import Sandbox, World
@@ -134,6 +134,24 @@ def test_a_damaged_file_stays_in_its_place_until_there_is_a_better_one(
         assert aside(work) == []
         assert work.stored() == [blob], "nothing is kept of other bytes"
     assert f" ({why})\n0 repaired, 1 left; `aisuru-sync check`" in work.run("repair").out
+
+
+def test_a_file_that_could_not_be_fetched_is_left_with_the_reason(
+    work: Workplace, sandbox: Sandbox, world: World, host: FileHost
+):
+    media = world.agent("Guide").memories["m-hours-1"]["media"]
+    media[1:] = [{**media[0], "mediumID": "x-film", "url": f"{host.url}/film.png"}]
+    host.files["/film.png"] = LARGE * 2
+    work.settle(sandbox, assets=host.url)
+    work.backup()
+    ((sha256,),) = work.sql(f"select sha256 from file where key = '{host.url}/film.png'")
+    damage(work.files / "sha256" / sha256[:2] / sha256[2:])
+    work.settle(sandbox, "file_mib = 1\n", assets=host.url)
+    outcome = work.run("repair", "--json")
+    assert outcome.code == 4
+    why = "it could not be fetched: the file is larger than 1 MiB"
+    assert left(outcome) == [("file", f"{host.url}/film.png", why)]
+    assert f"({why})" in work.run("repair").out
 
 
 def test_a_repair_that_cannot_reach_the_remote_tells_what_it_repaired(

@@ -56,6 +56,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             for each in comparison.compared
         ],
         "not_shown": [source_json(each) for each in comparison.not_shown],
+        "only_counted": list(comparison.only_counted),
         "errors": [{"what": what, "why": str(why)} for what, why in comparison.errors.items()],
     }
 
@@ -73,8 +74,11 @@ def comparison_text(comparison: Comparison) -> "list[RenderableType]":
         )
         for each in comparison.compared
     ]
+    counted = ", ".join(comparison.only_counted)
+    why = "the remote shows none of them by itself"
     return [
         *([table("source", "kind", *columns, rows=rows, right=columns)] if rows else []),
         *(f"{each.name}: the account does not show it any more" for each in comparison.not_shown),
-        *(f"{what} was not compared: {why}" for what, why in comparison.errors.items()),
+        *([f"not compared, only counted: {counted} ({why})"] if counted else []),
+        *(f"{what} was not compared: {error}" for what, error in comparison.errors.items()),
     ]
