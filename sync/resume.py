@@ -11,10 +11,10 @@ from typing import Any
 
 from sync.errors import UsageError
 from sync.kind import Ident
-from sync.mirror.journal import BEGUN, DONE, FAILED, Journal
+from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.standing import PastRestore, open_restores, restores
-from sync.mirror.values import Snapshot, Status
+from sync.mirror.values import BEGUN, DONE, FAILED, Snapshot, Status
 from sync.order import DELETE
 from sync.restore_point import choose_snapshot
 from sync.selection import Selection

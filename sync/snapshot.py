@@ -6,7 +6,6 @@ only after a listing that proved to be whole, and only when the object itself is
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -211,7 +210,7 @@ class OpenSnapshot:
         """
         held: dict[str, str] = {}
         for kind in family:
-            absent, there = self._staging.count_absent(kind)
+            absent, there = self._staging.count_missing(kind)
             is_too_much = self._run.is_guarded and is_suspicious(absent, there)
             if kind.parent and kind.parent.kind in held:
                 held[kind.name] = f"held back with {kind.parent.kind}"
@@ -221,10 +220,7 @@ class OpenSnapshot:
                     absent,
                     there,
                     agreed=self._run.accepted.number(kind.name),
-                    some=[
-                        kind.name_of(each) or kind.key_of(each)
-                        for each in islice(self._staging.absent(kind), SOME)
-                    ],
+                    some=self._staging.name_missing(kind, SOME),
                 )
                 self.exit_codes.append(GUARDED)
             elif kind.get:

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workplace import Workplace, fill, kind
+from workplace import Workplace, add_people, fill, kind, restore
 
 from sync.absence import Acceptance, is_suspicious
-from sync.sandbox import World
+from sync.sandbox import Fault, FaultSet, World
 
 
 def crowd(world: World, name: str, number: int) -> None:
@@ -145,6 +145,80 @@ def test_a_look_at_the_plan_answers_nobodys_question(work: Workplace, world: Wor
     work.backup("--accept-deletions", "person=20")
     assert work.run("restore", "--dry-run", "--json").json["steps"]["create"] == 0
     work.backup()
+
+
+def test_what_a_look_at_the_plan_noted_as_gone_is_named_all_the_same(
+    backed_up: Workplace, world: World
+):
+    crowd(world, "Guide", 40)
+    backed_up.backup()
+    lose(world, "Guide", 20)
+    first = kind(backed_up.backup(code=6), "Guide", "person")["error"]
+    assert backed_up.run("restore", "--dry-run").code == 0
+    assert kind(backed_up.backup(code=6), "Guide", "person")["error"] == first
+    assert "20 of 42 are not there any more (Anna, Anna, Anna, Anna, Anna, …)" in first
+
+
+def test_after_a_cut_restore_the_rest_is_asked_about_out_of_all(
+    serve, workplace: Workplace, database: str, world: World
+):
+    busy = Fault("/memori/v2/person/*", "POST", nth=6, times=100, status=429)
+    with serve(world, faults=FaultSet([busy])) as sandbox:
+        workplace.database = database
+        workplace.settle(sandbox)
+        crowd(world, "Guide", 40)
+        workplace.backup()
+        lose(world, "Guide", 20)
+        assert workplace.run("restore", "--yes").code == 5
+        person = kind(workplace.backup(code=6), "Guide", "person")
+    assert person["listed"] == 27
+    assert "15 of 42 are not there any more (Anna, Anna, Anna, Anna, Anna, …)" in person["error"]
+
+
+def test_what_a_restore_deleted_is_asked_about_no_second_time(backed_up: Workplace, world: World):
+    add_people(world.agent("Guide"), 20)
+    restore(backed_up, "--delete-extra", "--accept-deletions", "person=20")
+    assert kind(backed_up.backup(), "Guide", "person")["status"] == "complete"
+
+
+def test_what_a_cut_restore_deleted_is_asked_about_no_second_time(
+    serve, workplace: Workplace, database: str, world: World
+):
+    busy = Fault("/memori/v2/person/*", "DELETE", nth=16, times=100, status=429)
+    with serve(world, faults=FaultSet([busy])) as sandbox:
+        workplace.database = database
+        workplace.settle(sandbox)
+        workplace.backup()
+        add_people(world.agent("Guide"), 20)
+        agreed = ("--delete-extra", "--accept-deletions", "person=20")
+        assert workplace.run("restore", "--yes", *agreed).code == 5
+        assert kind(workplace.backup(), "Guide", "person")["deleted"] == 15
+
+
+def test_what_a_restore_deleted_hides_no_loss_of_others(backed_up: Workplace, world: World):
+    crowd(world, "Guide", 40)
+    backed_up.backup()
+    add_people(world.agent("Guide"), 20)
+    restore(backed_up, "--delete-extra", "--accept-deletions", "person=20")
+    lose(world, "Guide", 20)
+    assert backed_up.run("restore", "--dry-run").code == 0
+    error = kind(backed_up.backup(code=6), "Guide", "person")["error"]
+    assert "20 of 42 are not there any more (Anna, Anna, Anna, Anna, Anna, …)" in error
+
+
+@pytest.mark.parametrize("look", [("backup",), ("restore", "--dry-run")])
+def test_what_came_again_after_a_restore_deleted_it_is_asked_about_when_it_goes(
+    backed_up: Workplace, world: World, look: tuple[str, ...]
+):
+    people = world.agent("Guide").people
+    add_people(world.agent("Guide"), 20)
+    again = dict(people)
+    restore(backed_up, "--delete-extra", "--accept-deletions", "person=20")
+    people.update(again)
+    assert backed_up.run(*look).code == 0
+    lose(world, "Guide", 20)
+    error = kind(backed_up.backup(code=6), "Guide", "person")["error"]
+    assert "20 of 22 are not there any more" in error
 
 
 def test_children_that_went_with_their_parent_hide_no_loss_of_the_others(

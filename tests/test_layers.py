@@ -54,7 +54,7 @@ BESIDE = {
     ("app", "config"), ("plan", "match"), ("plan", "order"), ("plan", "recreate"),
     ("recreate", "order"),
     ("cli", "drill"), ("job", "drill"), ("job", "web"), ("daemon", "job"), ("daemon", "web"),
-    ("cli", "daemon"),
+    ("cli", "daemon"), ("mirror", "order"),
 }  # fmt: skip
 
 THIRD_PARTIES = {

@@ -383,7 +383,7 @@ def test_what_came_back_into_another_agent_counts_as_absent_here(mirror, source)
     Journal(mirror, other).recognise({("person", "a"): "there"})
     Journal(mirror, source).recognise({("person", "b"): "here"})
     with mirror.staging(source, mirror.start_snapshot(source, 9, "manual")) as staging:
-        assert staging.count_absent(PERSON) == (1, 1)
+        assert staging.count_missing(PERSON) == (1, 1)
 
 
 def test_the_newest_thousand_jobs_of_each_name_are_remembered(mirror):

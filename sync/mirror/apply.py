@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.change import CREATED, DELETED, UPDATED
-from sync.kind import Kind
+from sync.kind import Kind, parent_of
 from sync.mirror.bulk import analyse, upsert
 from sync.mirror.tables import Tables, of_kind, typed_columns
 from sync.mirror.values import Tally
@@ -42,6 +42,12 @@ class Stage:
         """Makes what was staged easy to find by its key."""
         name = self.differs.name
         return sa.text(f"CREATE INDEX IF NOT EXISTS ix_{name} ON {name} (key)")
+
+    @property
+    def parent_key(self) -> sa.Column[Any]:
+        """Where a child's row names its parent."""
+        column, _ = self.kind.columns[parent_of(self.kind).key]
+        return self.table.c[column]
 
     def _temporary(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
         name = f"{name}_{self.kind.name}"

@@ -19,11 +19,10 @@ from sync.kinds.file import FILE
 from sync.mirror.audit import with_bytes
 from sync.mirror.bulk import analyse, as_parameter, given, load
 from sync.mirror.database import BATCH, writing, writing_durably
-from sync.mirror.journal import BEGUN
 from sync.mirror.mirror import Mirror
 from sync.mirror.standing import PastRestore, dead, is_fresh, open_restores, restores
 from sync.mirror.tables import ID, is_backup
-from sync.mirror.values import Status
+from sync.mirror.values import BEGUN, Status
 from sync.retention import Sight
 
 _AT_ONCE = 4 * BATCH

@@ -20,13 +20,12 @@ from sync.lives import first_keys
 from sync.mirror.bulk import upsert
 from sync.mirror.database import writing_durably
 from sync.mirror.mirror import Mirror
-from sync.mirror.values import Source, Status
+from sync.mirror.values import BEGUN, DONE, FAILED, Source, Status
 
 if TYPE_CHECKING:
     from sync.mirror.bulk import Upsert
 
 _COPY = "copy of "
-BEGUN, DONE, FAILED = "begun", "done", "failed"
 _STEP = "step_id"
 
 

@@ -13,16 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync.batches import batches
-from sync.change import CREATED, DELETED, UPDATED
+from sync.change import CREATED, UPDATED
 from sync.document import Document, canonical, parse
-from sync.kind import Kind, Scope, parent_of
+from sync.kind import Kind
 from sync.kinds.file import FILE
 from sync.link import FileRef
 from sync.mirror.apply import FRESHENED, Stage, apply
 from sync.mirror.bulk import TEXTS, as_object, as_parameter, given, given_texts, load, upsert
 from sync.mirror.database import BATCH, by_key, writing
-from sync.mirror.tables import Tables, is_backup, of_kind
-from sync.mirror.values import KindResult, Status, Tally, held, parsed, storable_error
+from sync.mirror.missing import Missing
+from sync.mirror.tables import Tables, of_kind
+from sync.mirror.values import KindResult, Tally, held, parsed, readable, storable_error
 from sync.stop import Stop
 
 # What one query takes, in objects and in characters; a listing may come all at once.
@@ -121,15 +122,11 @@ class Staging:
         return new
 
     def absent(self, kind: Kind) -> Iterator[Document]:
-        """Objects of the mirror that were not seen, as they were last.
-
-        Children are absent only from a parent that was seen: those of a parent that is gone go
-        with it, and those of any other parent were not looked at.
-        """
+        """Objects of the mirror that were not seen, as they were last; see `mirror/missing`."""
         if not self._is_known(kind):
             return
         table = self._stage(kind)[0].table
-        query = self._absent(kind, table.c.key, table.c.document)
+        query = self._missing(kind).absent(table.c.key, table.c.document)
         for row in by_key(self._all, query, table.c.key):
             yield held(row.document, kind.name, row.key)
 
@@ -137,33 +134,21 @@ class Staging:
         """Was any object not seen, whether it came back under another key or not?"""
         return next(self.absent(kind), None) is not None
 
-    def count_absent(self, kind: Kind) -> tuple[int, int]:
-        """How many objects are absent and came back under no other key, and of how many.
+    def count_missing(self, kind: Kind) -> tuple[int, int]:
+        """How many objects the guard asks about, and of how many; see `mirror/missing`.
 
         What was written as gone since the last complete listing that was no restore's counts as
         absent still: nobody was asked about it, or the run that wrote it was cut.
         """
-        table, change = self._tables.kinds[kind.name], self._tables.change
         if not self._is_known(kind):
             return 0, 0
-        count = sa.func.count()
-        queries = [
-            query.where(~self._came_back(kind, table.c.key))
-            for query in (self._absent(kind, count), self._due(kind, count))
-        ]
-        if kind.parent is None:
-            unasked = sa.select(count).where(
-                *of_kind(change, self._source_id, kind),
-                change.c.op == DELETED,
-                change.c.superseded_in.is_(None),
-                change.c.snapshot_id > self._last_asked(kind),
-                ~self._came_back(kind, change.c.key),
-            )
-            queries.append(unasked)
-        with self._transaction():
-            found = [self._connection.execute(query).scalar_one() for query in queries]
-        absent, there, *written = found
-        return absent + sum(written), there + sum(written)
+        (found,) = self._all(self._missing(kind).numbers())
+        return found.missing, found.there
+
+    def name_missing(self, kind: Kind, number: int) -> list[str]:
+        """What so many of those that `count_missing` counts were called last."""
+        rows = self._all(self._missing(kind).some(number))
+        return [kind.name_of(readable(row.document) or {}) or row.key for row in rows]
 
     def _is_known(self, kind: Kind) -> bool:
         """Did the mirror hold any of a kind before? Most agents have nothing of many kinds."""
@@ -173,38 +158,10 @@ class Staging:
             self._known[kind.name] = bool(self._all(any_of_it.limit(1)))
         return self._known[kind.name]
 
-    def _came_back(self, kind: Kind, key: sa.Column[str]) -> sa.Exists:
-        key_map = self._tables.key_map
-        found = sa.exists().where(key_map.c.kind == kind.name, key_map.c.old_key == key)
-        # What came back into one Memori is gone from another; the account has no map of its own.
-        is_mine = key_map.c.source_id == self._source_id
-        return found.where(is_mine) if kind.scope is Scope.MEMORI else found
-
-    def _last_asked(self, kind: Kind) -> sa.ScalarSelect[int]:
-        """The last snapshot that listed a kind completely, and that was no restore's."""
-        snapshot, listed = self._tables.snapshot, self._tables.snapshot_kind
-        return (
-            sa.select(sa.func.coalesce(sa.func.max(snapshot.c.id), 0))
-            .join(listed, listed.c.snapshot_id == snapshot.c.id)
-            .where(snapshot.c.source_id == self._source_id, listed.c.kind == kind.name)
-            .where(listed.c.status == Status.COMPLETE, is_backup(snapshot))
-            .scalar_subquery()
-        )
-
-    def _absent(self, kind: Kind, *what: Any) -> sa.Select[Any]:
+    def _missing(self, kind: Kind) -> Missing:
         stage, _ = self._stage(kind)
-        return self._due(kind, *what).where(
-            ~sa.exists().where(stage.seen.c.key == stage.table.c.key)
-        )
-
-    def _due(self, kind: Kind, *what: Any) -> sa.Select[Any]:
-        """The objects that a whole listing would show if none was gone."""
-        stage, _ = self._stage(kind)
-        query = sa.select(*what).where(stage.table.c.source_id == self._source_id)
-        if kind.parent:
-            parents = self._stages[kind.parent.kind][0].seen
-            query = query.where(sa.exists().where(parents.c.key == self._parent_of(stage)))
-        return query
+        parents = self._stages[kind.parent.kind][0].seen if kind.parent else None
+        return Missing(self._tables, self._source_id, stage, parents)
 
     def refer(self, refs: Iterable[tuple[FileRef, str]]) -> None:
         """Note files that documents refer to, each with the Memori it belongs to, or "".
@@ -348,16 +305,12 @@ class Staging:
             drop=sa.delete(stage.differs).where(stage.differs.c.key.in_(keys)),
         )
 
-    def _parent_of(self, stage: Stage) -> sa.ColumnElement[str]:
-        column, _ = stage.kind.columns[parent_of(stage.kind).key]
-        return stage.table.c[column]
-
     def _take_children_along(self, stages: Sequence[Stage]) -> None:
         """Children of a parent that is gone are gone; those seen under another one are not."""
         for child in stages[1:]:
             with_parent = sa.select(child.table.c.key).where(
                 child.table.c.source_id == self._source_id,
-                self._parent_of(child).in_(sa.select(stages[0].gone.c.key)),
+                child.parent_key.in_(sa.select(stages[0].gone.c.key)),
                 ~sa.exists().where(child.seen.c.key == child.table.c.key),
             )
             self._connection.execute(sa.insert(child.gone).from_select(["key"], with_parent))

@@ -35,6 +35,8 @@ class Reason(StrEnum):
 
 
 OF_RESTORES = (Reason.BEFORE_RESTORE, Reason.AFTER_RESTORE)
+BEGUN, DONE, FAILED = "begun", "done", "failed"
+"""What became of a step of a restore."""
 
 
 @dataclass(frozen=True)
