@@ -228,15 +228,17 @@ class Daemon:
             return
         self._place.keep()
         if must_wait(self._app, entry):
-            self._log.info("job.waits", job=entry.name)
-            self._wait(f"{entry.name}: waits until another process has finished with the mirror")
-            self._said.put(entry)
+            self._put_off(entry)
             return
         started_at, began = datetime.now(UTC), time.monotonic()
         self._log.info("job.begun", job=entry.name)
         self._show(f"{entry.name}: begins")
         self._ping.start()
-        outcome = attempt(self._app, entry, self._stop, self._watch, self._metrics)
+        try:
+            outcome = attempt(self._app, entry, self._stop, self._watch, self._metrics)
+        except Locked:
+            self._put_off(entry)
+            return
         exit_code, why, took_s = outcome.exit_code, outcome.why, time.monotonic() - began
         self.jobs_done += 1
         self._refusal = outcome.refusal or self._refusal
@@ -250,6 +252,12 @@ class Daemon:
         tell = self._log.error if exit_code else self._log.info
         tell("job.finished", job=entry.name, exit_code=exit_code, s=round(took_s, 1), why=why)
         self._catch_up(entry)
+
+    def _put_off(self, entry: Entry) -> None:
+        """Wait a little for whoever has the mirror; then the job is looked at again."""
+        self._log.info("job.waits", job=entry.name)
+        self._wait(f"{entry.name}: waits until another process has finished with the mirror")
+        self._said.put(entry)
 
     def _watch(self, name: str, what: str, number: int, of: int | None) -> None:
         """Notice that a job gets on, and whether it shall."""

@@ -14,6 +14,7 @@ from sync.errors import (
     AccountRefused,
     DamageFound,
     Interrupted,
+    Locked,
     NoMirror,
     RemoteError,
     SyncError,
@@ -76,6 +77,7 @@ def attempt(app: App, entry: Entry, stop: Stop, watch: Watch, metrics: Metrics) 
 
     Raises:
         Interrupted: a stop was asked for; that is noted, too.
+        Locked: somebody else took the mirror since `must_wait` looked; of that nothing is noted.
     """
     outcome, job_id = Outcome(), None
     try:
@@ -87,8 +89,13 @@ def attempt(app: App, entry: Entry, stop: Stop, watch: Watch, metrics: Metrics) 
         except Interrupted as stopped:
             _note_end(app, job_id, Outcome(stop.exit_code, str(stopped)))
             raise
+        except Locked:
+            if job_id is not None:
+                with app.reading() as mirror:
+                    jobs.withdraw(mirror, job_id)
+            raise
         _note_end(app, job_id, outcome)
-    except Interrupted:
+    except (Interrupted, Locked):
         raise
     except SyncError as failure:
         return replace(outcome, exit_code=failure.exit_code, why=app.redactor(str(failure)))
@@ -104,7 +111,7 @@ def _note_end(app: App, job_id: int | None, outcome: Outcome) -> None:
 def _outcome(app: App, entry: Entry, watch: Watch, metrics: Metrics) -> Outcome:
     try:
         return Outcome(_carry_out(app, entry, watch, metrics))
-    except Interrupted:
+    except (Interrupted, Locked):
         raise
     except SyncError as error:
         # It goes into a table and onto a page, too.

@@ -13,11 +13,12 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from file_host import Call, FileHost
 from test_lost_database import cut_off
 from workplace import Workplace
 
@@ -413,6 +414,38 @@ def test_a_scheduled_job_waits_for_whoever_holds_the_mirror(
     service.until("job.finished", "exit_code=0")
     engine.dispose()
     service.end()
+
+
+def test_a_job_waits_for_whoever_takes_the_mirror_just_as_it_begins(
+    workplace: Workplace,
+    database: str,
+    sandbox: Sandbox,
+    serving: Callable[..., Service],
+    host: FileHost,
+):
+    workplace.database = database
+    settled(workplace, sandbox)
+    engine, held = open_database(database), ExitStack()
+
+    def take_it_once(call: Call) -> None:
+        if host.asked == ["/start"]:
+            held.enter_context(hold(engine, "a backup"))
+        call.start(Content_Length=0)
+
+    # The watcher is told after the service looked at the lock, and before it takes it.
+    host.files["/start"] = take_it_once
+    with held:
+        service = serving(AISURU_SYNC_PING_URL=host.url)
+        service.until("job.begun")
+        for _ in range(3):
+            service.until("job.waits")
+        assert workplace.sql("select * from job") == []
+    engine.dispose()
+    service.until("job.finished", "exit_code=0")
+    assert service.end()[0] == 0
+    assert service.count("job.begun") == 2
+    assert workplace.sql("select exit_code from job") == [(0,)]
+    assert host.asked == ["/start", "/start", "/0"]
 
 
 def test_a_command_works_beside_the_service(

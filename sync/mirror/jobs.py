@@ -58,6 +58,13 @@ def end(mirror: Mirror, job_id: int, exit_code: int, error: str | None) -> None:
         connection.execute(sa.update(job).where(job.c.id == job_id).values(values))
 
 
+def withdraw(mirror: Mirror, job_id: int) -> None:
+    """Forget a job that could not begin."""
+    job = mirror.tables.job
+    with mirror.engine.connect() as connection, writing(connection):
+        connection.execute(sa.delete(job).where(job.c.id == job_id))
+
+
 def last_runs(mirror: Mirror) -> dict[str, JobRun]:
     """{name: the last run} of everything that was ever done."""
     job = mirror.tables.job
