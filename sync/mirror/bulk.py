@@ -88,7 +88,7 @@ def load(connection: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any
 
 
 def analyse(connection: sa.Connection, *tables: sa.Table) -> None:
-    """Tell PostgreSQL how much is in temporary tables, which nothing else does."""
+    """Tell PostgreSQL how much is in tables just filled; of temporary ones nothing else does."""
     if connection.dialect.name == "postgresql":
         for table in tables:
             connection.execute(sa.text(f"ANALYZE {table.name}"))

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sync.document import Document, canonical, parse
 from sync.kind import Ident
 from sync.lives import first_keys
-from sync.mirror.bulk import upsert
+from sync.mirror.bulk import analyse, upsert
 from sync.mirror.database import writing_durably
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import BEGUN, DONE, FAILED, Source, Status
@@ -145,6 +145,8 @@ class Journal:
                 .where(restore.c.id == restore_id)
                 .values(status=status, finished_at=datetime.now(UTC))
             )
+            # The next backup asks about each key that came back.
+            analyse(connection, self._tables.key_map)
 
     def begin(
         self,
