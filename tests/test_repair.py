@@ -279,3 +279,17 @@ def test_a_row_that_was_lost_is_known_again_by_the_next_backup(
     assert backed_up.run("check").code == 0
     ops = backed_up.sql("select op from change where kind = 'memory' order by id")
     assert [op for (op,) in ops] == ["created", "created", *(["updated"] if edit else [])]
+
+
+def test_what_can_never_be_put_back_is_damage_until_no_snapshot_that_is_kept_saw_it(
+    work: Workplace, world: World
+):
+    work.first_backup()
+    (blob,) = work.stored()
+    blob.unlink()
+    world.assets.clear()
+    world.agent("Guide").memories["m-hours-1"]["media"].clear()
+    work.backup()
+    assert work.run("repair").code == work.run("check").code == 4
+    assert work.run("prune", "--keep-last", "1").code == 0
+    assert work.run("check").code == 0
