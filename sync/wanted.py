@@ -1,13 +1,14 @@
 """What a restore brings back: the objects that a snapshot saw, and the files they need."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from sync.document import Document
 from sync.kind import Ident, Kind, Scope
 from sync.link import FileRef, mentions_files, move_assets
-from sync.lives import follow
+from sync.lives import Lives, follow
+from sync.mirror.journal import Journal
 from sync.mirror.mirror import Mirror
 from sync.mirror.values import Snapshot, Source
 from sync.refs import Objects, by_file, files_of, is_file, is_settings, mentioned_files
@@ -64,15 +65,15 @@ def read_wanted(
         source, at = taken[kind.name]
         for key, document in mirror.past.proven_state(source, kind, at):
             found.take(kind, key, document)
-    for at in {at for source, at in taken.values() if source == snapshot.source}:
-        if at is not None and at != snapshot.id:
-            # What is older comes with what it needed then, though that may be gone since.
-            older = {name for name in kinds if taken[name] == (snapshot.source, at)}
-            missing = found.lacks(older, kinds)
-            for kind, source, moment in _moments(mirror, kinds, owner, snapshot.source, at):
-                keys = [key for name, key in missing if name == kind.name]
-                for key, document in mirror.past.proven(source, kind, keys, moment).items():
-                    found.take(kind, key, document)
+    lives = Lives(Journal(mirror, snapshot.source).came_back())
+    for at in sorted({at for source, at in taken.values() if source == snapshot.source and at}):
+        older = [name for name in kinds if taken[name] == (snapshot.source, at)]
+        meant = [name for name in older if not named or {name, _parent(kinds[name])} & {*named}]
+        if at != snapshot.id:
+            moments = list(_moments(mirror, kinds, owner, snapshot.source, at))
+            waiting = {ident: each for ident, each in found.objects.items() if ident[0] in meant}
+            while waiting:
+                waiting = _take_along(mirror, kinds, found, lives, moments, waiting)
     objects, others, damaged = found.objects, found.others, found.damaged
     mentioned = _mentioned(objects, kinds)
     known = {**objects, **others, **{ident: {} for ident in damaged}}
@@ -119,14 +120,11 @@ class _Found:
             moved = _as_of(kind, document, self.target)
             self.objects[kind.name, kind.key_of(moved)] = moved
 
-    def lacks(self, older: Collection[str], kinds: Mapping[str, Kind]) -> set[Ident]:
-        """What objects of some kinds refer to, by key or by the URL of a file, and is not here."""
-        objects = {ident: each for ident, each in self.objects.items() if ident[0] in older}
-        keys = {_key_of(ref) for ref in _mentioned(objects, kinds)}
-        needed = {(kind.name, key) for kind in filter(is_file, kinds.values()) for key in keys}
-        for (name, _), document in objects.items():
-            needed.update(kinds[name].references(document))
-        return needed - self.objects.keys() - self.others.keys() - self.damaged
+    def key_of(self, ident: Ident, lives: Lives) -> str | None:
+        """The key under which an object is here: its own, or else the last one of its life."""
+        keys = (ident[1], *reversed(lives.keys(ident)))
+        here = (self.objects, self.others, self.damaged)
+        return next((key for key in keys if any((ident[0], key) in each for each in here)), None)
 
 
 def each_once(
@@ -202,6 +200,61 @@ def _moments(
             yield kind, origin, at
         elif beside is not None:
             yield kind, owner, beside
+
+
+def _take_along(
+    mirror: Mirror,
+    kinds: Mapping[str, Kind],
+    found: _Found,
+    lives: Lives,
+    moments: Sequence[tuple[Kind, Source, int]],
+    objects: Objects,
+) -> dict[Ident, Document]:
+    """Have older objects refer to what is there, and take along what they needed and is gone since.
+
+    What a child belongs to is not needed: it goes with its parent.
+
+    Returns:
+        What was taken along.
+    """
+    mentioned = _mentioned(objects, kinds)
+    refs = {
+        (kind.name, _key_of(ref)): ref.key
+        for kind in filter(is_file, kinds.values())
+        for ref in mentioned
+    }
+    needed = {
+        (ref.kind, key)
+        for (name, _), document in objects.items()
+        for ref in kinds[name].refs
+        if ref.kind != _parent(kinds[name]) and isinstance(key := document.get(ref.path), str)
+    }
+    now = {ident: found.key_of(ident, lives) for ident in (*needed, *refs)}
+    taken: dict[Ident, Document] = {}
+    for kind, source, moment in moments:
+        keys = [key for (name, key), there in now.items() if name == kind.name and there is None]
+        for key, document in mirror.past.proven(source, kind, keys, moment).items():
+            found.take(kind, key, document)
+            if document is not None:
+                taken[kind.name, key] = document
+    moved = {ident: key for ident, key in now.items() if key not in (None, ident[1])}
+    files = {**found.others, **found.objects}
+    urls = {
+        refs[ident]: str(files[ident[0], key].get(kinds[ident[0]].files[0]))
+        for ident, key in moved.items()
+        if ident in refs and (ident[0], key) in files
+    }
+    for ident, document in objects.items() if moved else ():
+        found.objects[ident] = kinds[ident[0]].rewrite(
+            document,
+            lambda name, key: moved.get((name, key)) or key,
+            lambda text: move_assets(text, urls),
+        )
+    return taken
+
+
+def _parent(kind: Kind) -> str:
+    return kind.parent.kind if kind.parent else ""
 
 
 def _key_of(ref: FileRef) -> str:

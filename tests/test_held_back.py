@@ -64,3 +64,57 @@ def test_a_drill_and_a_clone_know_it_too(work: Workplace, world: World, before: 
     assert rehearsed["not_restorable"] == []
     assert restore(work, "--memori", "Guide", "--into", "Twin")["verified"] is True
     assert what_is_there(world)["Twin"]["memories"] == before["Guide"]["memories"]
+
+
+def test_people_alone_are_as_they_were_seen(work: Workplace, guide: Agent, before: dict[str, Any]):
+    args = ("--memori", "Guide", "--kind", "person")
+    assert restore(work, *args)["steps"] == NOTHING
+    assert "p-anna-1" not in guide.people
+
+
+def test_a_content_that_was_deleted_stays_so_though_media_of_others_are_held_back(
+    work: Workplace, world: World, guide: Agent
+):
+    work.backup()
+    del guide.memories["m-more-0"]
+    lost = {key: each["media"] for key, each in guide.memories.items()}
+    for each in guide.memories.values():
+        each["media"] = []
+    work.backup(code=6)
+    restore(work, "--memori", "Guide")
+    assert guide.memories.keys() == lost.keys()
+    assert [len(each["media"]) for each in guide.memories.values()] == [*map(len, lost.values())]
+
+
+def test_what_a_restore_brought_back_is_what_older_contents_mean(
+    work: Workplace, world: World, guide: Agent
+):
+    work.backup()
+    before = what_is_there(world)
+    del guide.people["p-anna-1"]
+    world.assets.clear()
+    restore(work, "--memori", "Guide")
+    work.backup("--kind", "person", "--kind", "asset")
+    assert restore(work, "--memori", "Guide")["steps"] == NOTHING
+    del guide.memories["m-tale-1"]
+    guide.memories["m-more-3"]["media"].clear()
+    assert restore(work, "--memori", "Guide")["verified"] is True
+    assert what_is_there(world) == before
+
+
+def test_a_person_that_comes_along_brings_the_picture_it_shows(
+    work: Workplace, world: World, guide: Agent
+):
+    (name,) = world.assets
+    shown = world.assets[name].document["assetURL"]
+    for each in guide.memories.values():
+        each["media"] = []
+    guide.people["p-anna-1"]["information"] = f"as on {shown}"
+    work.backup()
+    before = what_is_there(world)
+    guide.memories.clear()
+    del guide.people["p-anna-1"]
+    world.assets.clear()
+    work.backup(code=6)
+    assert restore(work, "--memori", "Guide")["verified"] is True
+    assert what_is_there(world) == before
