@@ -91,7 +91,7 @@ def attempt(app: App, entry: Entry, stop: Stop, watch: Watch, metrics: Metrics) 
             raise
         except Locked:
             if job_id is not None:
-                with app.reading() as mirror:
+                with suppress(SyncError), app.reading() as mirror:
                     jobs.withdraw(mirror, job_id)
             raise
         _note_end(app, job_id, outcome)
@@ -162,14 +162,18 @@ def _prune(app: App, watch: Watch) -> int:
 
 def _rehearse(app: App, entry: Entry, watch: Watch) -> int:
     """Rehearse the restore of an agent, or of all that are backed up, one after another."""
-    log, exit_codes = structlog.get_logger("job"), []
+    log = structlog.get_logger("job")
+    exit_codes: list[int] = []
     for name in [entry.memori] if entry.memori else _memoris(app):
         try:
             snapshot = _latest(app, name)
             drilled = drill(app, snapshot, snapshot.source.remote_id, Selection(), watch)
         except AccountRefused:
             raise
-        except (RemoteError, UsageError) as error:
+        except (RemoteError, UsageError, Locked) as error:
+            if isinstance(error, Locked) and not exit_codes:
+                # Nothing is lost by beginning later.
+                raise
             log.error("drill.failed", memori=name, why=str(error))  # noqa: TRY400 - told in full
             exit_codes.append(error.exit_code)
         else:

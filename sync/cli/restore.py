@@ -88,7 +88,8 @@ def command(
     --drill lists the agent as it is now, rebuilds it in a sandbox on this machine, and does the
     whole restore there: it tells what the restore in earnest would do. Then the agent loses, in the
     sandbox, all that a restore can make, and is restored once more, so that every stored file is
-    read. The exit code is 3 if something could not come back, either time. Nothing is sent.
+    read. The exit code is 3 if something that is kept could not come back, either time. Nothing is
+    sent.
 
     Exit code 6 means: so much would have been deleted that none of that kind was. If it is right,
     say so with --accept-deletions.
