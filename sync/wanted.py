@@ -215,7 +215,7 @@ def _take_along(
     What a child belongs to is not needed: it goes with its parent.
 
     Returns:
-        What was taken along.
+        What was taken along and may need something itself.
     """
     mentioned = _mentioned(objects, kinds)
     refs = {
@@ -235,7 +235,8 @@ def _take_along(
         keys = [key for (name, key), there in now.items() if name == kind.name and there is None]
         for key, document in mirror.past.proven(source, kind, keys, moment).items():
             found.take(kind, key, document)
-            if document is not None:
+            # What a file belongs to is not needed either.
+            if document is not None and not is_file(kind):
                 taken[kind.name, key] = document
     moved = {ident: key for ident, key in now.items() if key not in (None, ident[1])}
     files = {**found.others, **found.objects}

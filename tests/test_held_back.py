@@ -75,14 +75,18 @@ def test_people_alone_are_as_they_were_seen(work: Workplace, guide: Agent, befor
 def test_a_content_that_was_deleted_stays_so_though_media_of_others_are_held_back(
     work: Workplace, world: World, guide: Agent
 ):
+    (asset,) = world.assets.values()
+    asset.document["engineMemoryID"] = "m-more-0"
     work.backup()
     del guide.memories["m-more-0"]
+    world.assets.clear()
     lost = {key: each["media"] for key, each in guide.memories.items()}
     for each in guide.memories.values():
         each["media"] = []
     work.backup(code=6)
     restore(work, "--memori", "Guide")
     assert guide.memories.keys() == lost.keys()
+    assert len(world.assets) == 1
     assert [len(each["media"]) for each in guide.memories.values()] == [*map(len, lost.values())]
 
 
