@@ -66,9 +66,9 @@ class Stop:
         self.event.set()
         for help_on in self._helpers:
             help_on()
-        self.raise_again()
+        self.interrupt()
 
-    def raise_again(self) -> None:
+    def interrupt(self) -> None:
         """Raise what says that a stop was asked for, in the main thread.
 
         Raises:
@@ -129,7 +129,7 @@ def heard(stop: Stop) -> Iterator[None]:
     def nudged(*_: object) -> None:
         # Whoever looked at the event is cleaning up by now.
         if lost and not isinstance(sys.exception(), Interrupted):
-            stop.raise_again()
+            stop.interrupt()
         lost.clear()
 
     reader, writer = os.pipe()

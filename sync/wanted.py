@@ -48,6 +48,8 @@ def read_wanted(
 ) -> Wanted:
     """Read the state of a Memori at a snapshot, and of its account in the same run.
 
+    A kind that is taken from an older snapshot comes with what it needed then.
+
     For another Memori, what belongs to the first one belongs to the other; its settings come along
     only if they are named, and never its name.
 
@@ -65,15 +67,18 @@ def read_wanted(
         source, at = taken[kind.name]
         for key, document in mirror.past.proven_state(source, kind, at):
             found.take(kind, key, document)
-    lives = Lives(Journal(mirror, snapshot.source).came_back())
-    for at in sorted({at for source, at in taken.values() if source == snapshot.source and at}):
-        older = [name for name in kinds if taken[name] == (snapshot.source, at)]
-        meant = [name for name in older if not named or {name, _parent(kinds[name])} & {*named}]
-        if at != snapshot.id:
-            moments = list(_moments(mirror, kinds, owner, snapshot.source, at))
-            waiting = {ident: each for ident, each in found.objects.items() if ident[0] in meant}
-            while waiting:
-                waiting = _take_along(mirror, kinds, found, lives, moments, waiting)
+    older: dict[int, list[str]] = {}
+    for name, (source, at) in taken.items():
+        is_meant = not named or {name, _parent(kinds[name])} & {*named}
+        if source == snapshot.source and at not in (None, snapshot.id) and is_meant:
+            older.setdefault(at, []).append(name)
+    lives = Lives(Journal(mirror, snapshot.source).came_back() if older else {})
+    # Of what several need, the latest counts.
+    for at, names in sorted(older.items(), reverse=True):
+        moments = list(_moments(mirror, kinds, owner, snapshot.source, at))
+        waiting = {ident: each for ident, each in found.objects.items() if ident[0] in names}
+        while waiting:
+            waiting = _take_along(mirror, kinds, found, lives, moments, waiting)
     objects, others, damaged = found.objects, found.others, found.damaged
     mentioned = _mentioned(objects, kinds)
     known = {**objects, **others, **{ident: {} for ident in damaged}}
@@ -239,11 +244,11 @@ def _take_along(
             if document is not None and not is_file(kind):
                 taken[kind.name, key] = document
     moved = {ident: key for ident, key in now.items() if key not in (None, ident[1])}
-    files = {**found.others, **found.objects}
     urls = {
-        refs[ident]: str(files[ident[0], key].get(kinds[ident[0]].files[0]))
-        for ident, key in moved.items()
-        if ident in refs and (ident[0], key) in files
+        refs[name, old]: str(document.get(kinds[name].files[0]))
+        for (name, old), key in moved.items()
+        for document in (found.objects.get((name, key)) or found.others.get((name, key)),)
+        if (name, old) in refs and document
     }
     for ident, document in objects.items() if moved else ():
         found.objects[ident] = kinds[ident[0]].rewrite(

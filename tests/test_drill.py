@@ -17,10 +17,21 @@ from others import MAKE, add_other
 from workplace import Workplace, execute, fill, restore, what_is_there, writes
 from worlds import mid_sized
 
+from sync import config
+from sync.app import App
+from sync.drill import drill as rehearse
+from sync.errors import Locked
 from sync.field import Type
+from sync.job import attempt
 from sync.kinds import KINDS
+from sync.mirror.lock import hold
+from sync.mirror.values import Snapshot
+from sync.redact import Redactor
 from sync.sandbox import Agent, Asset, Sandbox, World, shapes
 from sync.sandbox.others import TOPICS
+from sync.schedule import Entry
+from sync.stop import Stop
+from sync.web import Metrics
 
 ALIKE = (
     "snapshot_id",
@@ -566,3 +577,27 @@ def test_a_sandbox_that_does_not_show_what_is_there_is_a_bug_and_no_verdict(
     outcome = work.run("restore", "--drill", "--json")
     assert outcome.code == 1
     assert "memory" in outcome.json["error"]["message"]
+
+
+def test_a_drill_of_all_keeps_what_it_found_if_somebody_takes_the_mirror_between_two(
+    work: Workplace, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    fill(world, world.add_agent("Other"))
+    work.backup()
+    rehearsed = []
+
+    def taken_later(app: App, snapshot: Snapshot, *rest: Any) -> Any:
+        if not rehearsed:
+            rehearsed.append(snapshot.source.name)
+            return rehearse(app, snapshot, *rest)
+        with app.reading() as mirror, hold(mirror.engine, "somebody"):
+            return rehearse(app, snapshot, *rest)
+
+    monkeypatch.setattr("sync.job.drill", taken_later)
+    stop = Stop()
+    app = App(config.load(work.config, {}), stop, Redactor())
+    entry = Entry(cron="0 6 * * sun", job="drill")
+    outcome = attempt(app, entry, stop, lambda *_: None, Metrics())
+    assert outcome.exit_code == Locked.exit_code
+    assert rehearsed == ["Guide"]
+    assert work.sql("select exit_code from job") == [(Locked.exit_code,)]
