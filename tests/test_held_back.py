@@ -19,15 +19,20 @@ def guide(world: World) -> Agent:
     return guide
 
 
-@pytest.fixture
-def before(work: Workplace, world: World, guide: Agent) -> dict[str, Any]:
-    """What was there before all contents went, and with them few enough people and files."""
-    work.backup()
-    before = what_is_there(world)
+def lose(work: Workplace, world: World, guide: Agent) -> None:
+    """All contents, which are held back, and with them few enough people and files."""
     guide.memories.clear()
     del guide.people["p-anna-1"]
     world.assets.clear()
     work.backup(code=6)
+
+
+@pytest.fixture
+def before(work: Workplace, world: World, guide: Agent) -> dict[str, Any]:
+    """What was there before the loss."""
+    work.backup()
+    before = what_is_there(world)
+    lose(work, world, guide)
     assert [row[0] for row in work.sql("select count(*) from memory")] == [16]
     assert work.sql("select count(*) from asset") == [(0,)]
     return before
@@ -116,9 +121,6 @@ def test_a_person_that_comes_along_brings_the_picture_it_shows(
     guide.people["p-anna-1"]["information"] = f"as on {shown}"
     work.backup()
     before = what_is_there(world)
-    guide.memories.clear()
-    del guide.people["p-anna-1"]
-    world.assets.clear()
-    work.backup(code=6)
+    lose(work, world, guide)
     assert restore(work, "--memori", "Guide")["verified"] is True
     assert what_is_there(world) == before

@@ -88,20 +88,26 @@ def test_a_signal_that_ended_no_wait_is_handled_soon_after(
     assert time.monotonic() - began < 20
 
 
+def struck(work: Workplace, command: str, kind_of_work: str) -> subprocess.CompletedProcess[str]:
+    """Have a signal strike a destructor while a command is at work."""
+    program = f"WATCHED, PAUSE_S = {kind_of_work}" + SWALLOWED
+    return subprocess.run(
+        [sys.executable, "-c", program, command, "--config", str(work.config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 @pytest.mark.parametrize("kind_of_work", ["False, 0.02", "True, 0.02", "True, 0.08"])
 def test_a_signal_that_strikes_where_nothing_can_be_raised_ends_a_job_soon_after(
     workplace: Workplace, sandbox: Sandbox, kind_of_work: str
 ):
-    program = f"WATCHED, PAUSE_S = {kind_of_work}" + SWALLOWED
     nightly = '[service]\nlisten = ""\n[[schedule]]\ncron = "0 3 * * *"\n'
     workplace.settle(sandbox, nightly)
-    ended = subprocess.run(
-        [sys.executable, "-c", program, "daemon", "--config", str(workplace.config)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    ended = struck(workplace, "daemon", kind_of_work)
+    assert ended.returncode == 0
     assert "Traceback" not in ended.stderr
     assert "job.finished" not in ended.stderr
     assert workplace.sql("select exit_code, error from job") == [(143, "stopped by SIGTERM")]
@@ -111,14 +117,7 @@ def test_a_signal_that_strikes_where_nothing_can_be_raised_ends_a_command_soon_a
     work: Workplace,
 ):
     work.first_backup()
-    program = "WATCHED, PAUSE_S = False, 0.02" + SWALLOWED
-    ended = subprocess.run(
-        [sys.executable, "-c", program, "check", "--config", str(work.config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    ended = struck(work, "check", "False, 0.02")
     assert ended.returncode == 143
     assert "Traceback" not in ended.stderr
     assert "stopped by SIGTERM" in ended.stderr
